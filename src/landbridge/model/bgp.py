@@ -56,20 +56,23 @@ class BgpRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BgpSession:
-    """`received`, `accepted`, `announced`: numbers of routes; `limit`: the most that may be received. `hold_time` in seconds, as both ends
-    agreed on it. `bfd`: state of the BFD session (RFC 5880), None where the device does none. `fault` is None while the session is
-    established and nothing is wrong. `routes`: at most 1,000 of the accepted ones, in the order of their prefixes.
-    """
+    """A BGP session, as the routing daemon reports it."""
 
     state: BgpState
     since: datetime | None = None
+    #: Seconds that both ends agreed on.
     hold_time: int | None = None
+    #: The state of the BFD session (RFC 5880); None when the device does no BFD.
     bfd: Literal["up", "down"] | None = None
+    #: Numbers of routes: received, accepted and announced.
     received: int = 0
     accepted: int = 0
     announced: int = 0
+    #: The highest number of routes that may be received.
     limit: int | None = None
+    #: None while the session is established and nothing is wrong.
     fault: BgpFault | None = None
+    #: At most 1,000 of the accepted routes, in the order of their prefixes.
     routes: tuple[BgpRoute, ...] = ()
 
     @property

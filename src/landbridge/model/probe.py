@@ -89,18 +89,22 @@ class ProbeIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePath:
-    """The result of a check of a path. Sizes are bytes of the inner IP packet. `mtu`: the largest that the tunnel takes. `source`: our address;
-    `destination`: the address that answered, None for `unanswered`; `asked`: the addresses that did not answer then. `passed`: the largest
-    size that was answered; `lost`: the smallest that was not. `reporter`: the router that reported a size.
-    """
+    """The result of a check of a path. Sizes are bytes of the inner IP packet."""
 
     outcome: PathOutcome
+    #: The largest packet that the tunnel takes.
     mtu: int
+    #: Our address.
     source: str | None = None
+    #: The address that answered; None for `unanswered`.
     destination: str | None = None
+    #: The addresses that did not answer, for `unanswered`.
     asked: tuple[str, ...] = ()
+    #: The largest size that was answered.
     passed: int | None = None
+    #: The smallest size that was not answered.
     lost: int | None = None
+    #: The router that reported a size.
     reporter: str | None = None
 
     @property

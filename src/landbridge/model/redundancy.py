@@ -10,20 +10,21 @@ FailureKind = Literal["connection", "endpoint", "customer_gateway", "machine"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """A connection of a style as it carries subnets. `up`: whether it carries them now. `subnets`: CIDR blocks behind the device; of a
-    connection of style policy `source - destination`. `customer_gateway`: name and address, for people. `learned`: of a connection of
-    style bgp, the prefixes that its session learned, none while the tunnel is down; None for other styles, and while the tunnel is up
-    and nothing is known of its session. A session that learned something carries that in place of `subnets`.
-    """
+    """A connection as it carries subnets."""
 
     connection_id: str
     connection: str
     style: Style
     endpoint: int
     customer_gateway_id: str
+    #: Name and address, for people.
     customer_gateway: str
+    #: Whether it carries the subnets now.
     up: bool
+    #: CIDR blocks behind the device; for style policy, `source - destination`.
     subnets: tuple[str, ...]
+    #: The prefixes that a BGP session learned, which it carries in place of `subnets`. Empty while the tunnel is
+    #: down. None for other styles, and when nothing is known of the session of a tunnel that is up.
     learned: tuple[str, ...] | None = None
 
 

@@ -26,17 +26,19 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What all calls share. `engine`, `plane`: the name of the engine and its data plane; `connection_limit`: connections of a gateway,
-    at most; None: the limit of its flavor. `bgp`: whether the machine has a routing daemon.
-    """
+    """What all calls share."""
 
     database: Database
+    #: The name of the engine.
     engine: str
     site: model.Site
     vault: vault.Vault
     unseen_after: timedelta
+    #: The highest number of connections of a gateway; None: the limit of its flavor.
     connection_limit: int | None = None
+    #: The data plane of the engine.
     plane: model.Plane = "kernel"
+    #: Whether the machine has a routing daemon.
     bgp: bool = True
     quotas: config.Quotas = dataclasses.field(default_factory=config.Quotas)
 

@@ -22,17 +22,17 @@ def _never(_: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[Request, Result]):
-    """What a client can ask of the service, by the API or by any other way.
+    """What a client can ask of the service, by the API or in any other way."""
 
-    `name`: as the SDK spells it. The audit trail and idempotency tokens store it, so a released name stays. `role`: the least role that
-    may perform the operation. `transacts`: what the operation does to the store, and for how long. `run`: the function, inside a
-    transaction. `on_loop`: True when the request for a long read is short enough for the event loop's thread.
-    """
-
+    #: As the SDK spells it. The audit trail and idempotency tokens store the name, so a released name never changes.
     name: str
+    #: The lowest role that may perform the operation.
     role: Role
+    #: What the operation does to the store, and for how long.
     transacts: Transacts
+    #: The function, which runs inside a transaction.
     run: Run[Request, Result]
+    #: For a long read: whether this request is short enough for the event loop's thread.
     on_loop: Callable[[Request], bool] = _never
 
     @property
@@ -49,16 +49,16 @@ def operation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission(Generic[Request]):
-    """A request as a client submits it.
-
-    `violations`: the wrong shapes that the parser found in the request. `token` makes a retry safe, and `body` is what retries are
-    compared by. `if_match`: the versions of the resource that the client is willing to change.
-    """
+    """A request as a client submits it."""
 
     request: Request
+    #: The wrong shapes that the parser found in the request.
     violations: tuple[model.Violation, ...] = ()
+    #: Makes a retry safe.
     token: str | None = None
+    #: The versions of the resource that the client is willing to change.
     if_match: str | None = None
+    #: Retries are compared by the body.
     body: bytes = field(default=b"", repr=False)
 
 

@@ -48,13 +48,8 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """What a family can write. The tables map the API's values to the device's; the device cannot do what a table does
-    not have.
-
-    Ranges are seconds. `limits` finds what no table can say. `interface`: True when a static connection uses routes
-    into a tunnel interface where the gateway offers 0.0.0.0/0; False when it uses pairs, which the gateway accepts too.
-    `bgp_through_pairs`: whether its tunnel interface has CHILD_SAs for pairs of subnets, so that BGP works beside a gateway that
-    offers no 0.0.0.0/0.
+    """What a family can configure. A table maps the API's values to the device's; the device cannot do what is
+    missing in the table.
     """
 
     styles: frozenset[model.Style] = frozenset({"static", "policy", "bgp", "policy-template"})
@@ -67,11 +62,17 @@ class Abilities:
     pfs: Table
     identity: "re.Pattern[str]" = PLAIN_NAME
     psk: "re.Pattern[str]" = PSK_TEXT
+    #: Ranges are seconds.
     ike_lifetime: Range = allowed_values.IKE.lifetime_seconds
     ipsec_lifetime: Range = allowed_values.IPSEC.lifetime_seconds
     dpd_interval: Range = allowed_values.DPD.interval
+    #: True when a static connection uses routes into a tunnel interface where the gateway offers 0.0.0.0/0. False
+    #: when it uses pairs, which the gateway accepts too.
     interface: bool = True
+    #: Whether the tunnel interface has CHILD_SAs for pairs of subnets, so that BGP works with a gateway that does not
+    #: offer 0.0.0.0/0.
     bgp_through_pairs: bool = False
+    #: Finds what no table can express.
     limits: Callable[[Side], Iterator[model.Violation]] = lambda _: iter(())
 
 

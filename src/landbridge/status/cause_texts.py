@@ -21,16 +21,17 @@ DIAL_OR_PROBE_IDENTITY = f"{DIAL}; or {PROBE_IDENTITY}"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`side`: who must change something. `uncertain`: the reason while the cause is one of several; None: `reason` after the word perhaps.
-    `decides`: how to find out whether the cause is the right one of several. `differs`: the setting that differs whenever the cause is
-    certain.
-    """
+    """The texts of a code."""
 
+    #: Who must change something.
     side: Side
     reason: str
     remedy: str
+    #: The reason while the cause is one of several; None: `reason` after the word perhaps.
     uncertain: str | None = None
+    #: How to find out which of several causes is the right one.
     decides: str | None = None
+    #: The setting that differs whenever the cause is certain.
     differs: tuple[str, ...] = ()
 
 

@@ -24,22 +24,25 @@ QUOTED = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Related:
-    """What the store has on resources that are related to the connection.
+    """What the store has on resources that are related to the connection."""
 
-    `strangers`: attempts at its gateway that match no connection. `probes`: the results of its probes, oldest first. `device`: the
-    family of the device (`device_settings`), None when it is not known. `peer_address`: the address of the device, None without a
-    fixed one. `local_address`: the address of the endpoint. `pairs`: the pairs of subnets, ours first. `asn`, `peer_asn`: the ASNs of the
-    VPN gateway and of the customer gateway. `sessions`: the last changes of its BGP session, oldest first.
-    """
-
+    #: Attempts at its VPN gateway that match no connection.
     strangers: tuple[model.Attempt, ...] = ()
+    #: The results of its probes, oldest first.
     probes: tuple[model.ProbeResult, ...] = ()
+    #: The family of the device (`device_settings`); None when it is not known.
     device: str | None = None
+    #: The address of the device; None when it has no fixed address.
     peer_address: str | None = None
+    #: The address of the endpoint.
     local_address: str | None = None
+    #: The pairs of subnets, ours first.
     pairs: tuple[tuple[str, str], ...] = ()
+    #: The ASN of the VPN gateway.
     asn: int | None = None
+    #: The ASN of the customer gateway.
     peer_asn: int | None = None
+    #: The last changes of its BGP session, oldest first.
     sessions: tuple[model.BgpChange, ...] = ()
 
 
@@ -99,18 +102,20 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptView:
-    """What of one attempt still counts. `facts`: those after the last time up of their phase; `all_facts`: of the whole attempt, for the
-    questions how far it came and how it went on; `up_at`: when an SA of this configuration last came up;
-    `newest_at`: the last fact of any attempt; `version`: of the connection, for an attempt
-    that does not tell its own; `has_child`: a CHILD_SA was up since the IKE_SA is.
-    """
+    """The part of one attempt that still counts."""
 
     attempt: model.Attempt
+    #: The facts after the last time that their phase came up.
     facts: tuple[negotiation.Fact, ...]
+    #: All facts, which show how far the attempt came and how it went on.
     all_facts: tuple[negotiation.Fact, ...] = ()
+    #: When an SA of this configuration last came up.
     up_at: datetime = NEVER
+    #: The time of the last fact of any attempt.
     newest_at: datetime = NEVER
+    #: The IKE version of the attempt, or of the connection when the attempt does not show it.
     version: IkeVersion | None = None
+    #: Whether a CHILD_SA was up since the IKE_SA came up.
     has_child: bool = True
 
     def facts_of(self, kind: type[_Fact]) -> list[_Fact]:

@@ -55,21 +55,23 @@ _ROUTES = Statement(
 
 
 class TunnelRow(NamedTuple):
-    """`since`: milliseconds; since when the state is, or when the change was asked for that is not applied. `noted`, `cause`: the status and the
-    cause of the last change of either. `style`, `subnets`, `learned`, `up`: as in `model.Carrier`. The state that an engine reports
-    takes echoes through the tunnel into account already.
-    """
+    """A connection with the values that the picture of a project needs."""
 
     seq: int
     id: str
     gateway_seq: int
     endpoint: int
     customer_gateway_seq: int
+    #: Milliseconds: when the present state began, or when the oldest change was requested that is not applied.
     since: int | None
+    #: The status at the last change of status or cause.
     noted: str | None
+    #: The cause at the last change of status or cause.
     cause: str | None
     name: str
     facts: model.StatusFacts
+    #: This and `subnets`, `learned`, `up`: as in `model.Carrier`. `up` takes echoes through the tunnel into account,
+    #: as the reported state does.
     style: str
     subnets: tuple[str, ...]
     learned: tuple[str, ...] | None

@@ -50,11 +50,7 @@ AS_CHILDREN = Launch()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """A kind of daemon. The files are in the gateway's folder. `arguments` may name `{configuration}` and `{socket}`, which become their
-    paths. `environment`: the variable that holds the path of the configuration; empty for none. `wrapper`: the command that runs the
-    program of a child; it may name `{folder}`, the gateway's, and `{data}`, the data folder. `unit`: its systemd unit, to which the
-    folder's name is added. `options_file`: where the unit reads the options of a start, as the variable OPTIONS; empty for none.
-    """
+    """A kind of daemon. Its files are in the gateway's folder."""
 
     name: str
     program: Path
@@ -62,10 +58,16 @@ class Daemon:
     configuration_file: str
     output_file: str
     log_file: str
+    #: May contain `{configuration}` and `{socket}`, which become their paths.
     arguments: tuple[str, ...] = ()
+    #: The variable that holds the path of the configuration; empty for none.
     environment: str = ""
+    #: The command that runs the program of a child. May contain `{folder}`, the gateway's folder, and `{data}`, the
+    #: data folder.
     wrapper: tuple[str, ...] = ()
+    #: The systemd unit. The folder's name is added to it.
     unit: str = ""
+    #: Where the unit reads the options of a start, as the variable OPTIONS; empty for none.
     options_file: str = ""
 
     def socket_path(self, folder: Path) -> Path:

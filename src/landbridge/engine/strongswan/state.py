@@ -13,38 +13,42 @@ from landbridge.engine.strongswan.network.state import NetworkState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeState:
-    """The probes of this process. `asking`: connections whose device is being probed. `held`: those that charon probes, so that the planner
-    must not change them. `results`: connection -> its last probe. `asked_at`: address of a device -> when it was probed within the last
-    hour, for any gateway. `places`: how many probes may begin now. `automatic`: whether there are probes without an order.
-    """
+    """The probes of this process."""
 
+    #: Connections whose device is being probed.
     asking: frozenset[str] = frozenset()
+    #: Connections that charon probes, so that the planner must not change them.
     held: frozenset[str] = frozenset()
+    #: Connection -> its last probe.
     results: Mapping[str, model.ProbeResult] = field(default_factory=dict)
+    #: Address of a device -> when any gateway probed it within the last hour.
     asked_at: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
+    #: How many probes may begin now.
     places: int = 0
+    #: Whether there are probes without an order.
     automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathState:
-    """The checks of paths of one gateway. `checking`: a check is running. `results`: connection id -> its last check. `interval`: the time
-    between two automatic checks of a tunnel; None: there are no automatic checks.
-    """
+    """The checks of paths of one gateway."""
 
+    #: Whether a check is running.
     checking: bool = False
+    #: Connection id -> its last check.
     results: Mapping[str, model.ProbeResult] = field(default_factory=dict)
+    #: The time between two automatic checks of a tunnel; None when there are no automatic checks.
     interval: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
-    """`plane` is the running charon's, or the machine's where none runs. `folder`: whether the gateway's folder has its mark. `pid_in_unnamed_namespace`:
-    of the charon, when the gateway's namespace has lost its name; `network` has nothing of that namespace.
-    """
+    """Everything that one look found of a gateway."""
 
     at: datetime
+    #: The data plane of the charon that runs, or of the machine when none runs.
     plane: model.Plane = "userland"
+    #: Whether the gateway's folder has its mark.
     folder: bool = False
     network: NetworkState = field(default_factory=NetworkState)
     ike: IkeState = field(default_factory=IkeState)
@@ -52,6 +56,7 @@ class GatewayState:
     probes: ProbeState = field(default_factory=ProbeState)
     echo: EchoState = field(default_factory=EchoState)
     paths: PathState = field(default_factory=PathState)
+    #: The charon's pid when the gateway's namespace has lost its name. `network` then has nothing of that namespace.
     pid_in_unnamed_namespace: int | None = None
 
     @property

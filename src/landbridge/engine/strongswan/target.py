@@ -20,17 +20,19 @@ ANNOUNCED = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Target:
-    """`refused`: connection id -> why this engine does not carry the connection. `configs`: what charon must hold for the others.
-    `network` is None for a gateway that the site file no longer covers: nobody can say what its network must be.
-    `prove_pfs`: its tunnels of IKEv2 are rekeyed early. `bgp`: what its BIRD must run; None: it needs no BIRD.
-    """
+    """What a gateway must have on this machine."""
 
     desired: model.DesiredGateway
     plane: model.Plane
+    #: Connection id -> why this engine does not carry the connection.
     refused: dict[str, str]
+    #: What charon must hold for the other connections.
     configs: tuple[messages.DesiredConfig, ...]
+    #: None for a gateway that the site file no longer covers: nobody knows what its network must be.
     network: gateway_network.GatewayNetwork | None
+    #: Whether tunnels of IKEv2 are rekeyed early.
     prove_pfs: bool = False
+    #: What BIRD must run; None when the gateway needs no BIRD.
     bgp: configuration.BgpConfiguration | None = None
 
     @cached_property
