@@ -1,7 +1,7 @@
-"""The contract of an engine, kept by `tests/contract/test_engine.py` on every engine.
+"""The contract of an engine. `tests/contract/test_engine.py` checks it for every engine.
 
-One cycle is observe, prepare, plan, carry out, observe again, report. `plan` and `report` are pure. A second plan after a
-complete first one is empty. An engine remembers nothing that it needs: it plans from what it sees.
+One cycle is observe, prepare, plan, carry out, observe again, report. `plan` and `report` are pure. A second plan after a complete first
+one is empty. An engine needs no memory: it plans from what it observes.
 """
 
 import logging
@@ -79,14 +79,14 @@ class PlanRun:
         self.failures: Failures = {}
 
     def should_skip(self, step: Step) -> bool:
-        """True after a failure of the same connection, and for every step when the gateway itself failed."""
+        """True after a failed step of the same connection or of the gateway as a whole."""
         return None in self._failed or step.connection_id in self._failed
 
     def done(self, step: Step) -> None:
         log.info("gateway %s: %s", self._gateway_id, step, extra=self._fields(step))
 
     def failed(self, step: Step, reason: str, *, isolated: bool = False, concerned: Sequence[str] = ()) -> None:
-        """`isolated`: the steps that follow do not need this one, and are not skipped. `concerned`: ids of the connections that the failure
+        """`isolated`: the later steps do not need this one and are carried out. `concerned`: ids of the connections that the failure
         affects; empty: the connection of the step, or all of the gateway.
         """
         log.warning("gateway %s: %s: %s", self._gateway_id, step, reason, extra=self._fields(step))
@@ -133,10 +133,10 @@ class Engine(Protocol[State, Target, StepT]):
         """Ids of the gateways of which anything exists here, desired or not."""
 
     def observe(self, gateway_id: str) -> State:
-        """One look. Raises StepFailed when the engine cannot see: that is not the same as seeing nothing."""
+        """Looks at the gateway once. Raises StepFailed when the engine cannot see, which differs from seeing nothing."""
 
     def prepare(self, gateway_id: str, desired: DesiredGateway | None, observed: State) -> Target:
-        """What the gateway must have, for `plan` and `report` of this cycle. It holds PSKs: nobody keeps it longer.
+        """Returns what the gateway must have, for `plan` and `report` of this cycle. The result holds PSKs and must not be kept longer.
 
         `desired` None: nothing of the gateway may remain.
         """
@@ -156,4 +156,4 @@ class Engine(Protocol[State, Target, StepT]):
         """What is true, in the words of the model. Pure."""
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
-        """Calls `changed(gateway_id)` whenever something happens by itself; returns when `stop` is set."""
+        """Calls `changed(gateway_id)` after every event that no step caused. Returns when `stop` is set."""

@@ -1,6 +1,6 @@
-"""The engine of this machine: the one that the settings ask for, and what the machine has for it.
+"""Makes the engine that the settings name, and says what this machine has for it.
 
-Engines are imported when they are asked for: a machine with another engine need not have what they need.
+An engine is imported when it is made, because a machine may lack the libraries of the other engines.
 """
 
 import logging

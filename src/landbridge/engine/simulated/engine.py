@@ -1,7 +1,7 @@
-"""The simulated world: gateways that start, connections that load, negotiate and come up, or do not.
+"""A simulated engine: gateways start, and connections are loaded, negotiate, and come up or fail.
 
-`DesiredConnection.simulate` says what becomes of a connection: `active` (also for None, unless the device has no
-address and would have to begin), `down` (it does not answer), `down:psk`, `down:proposal`, `down:selectors`, `down:bgp`, or `error`.
+`DesiredConnection.simulate` names the outcome: `active` (also for None, unless the device has no address and would have to
+begin), `down` (it does not answer), `down:psk`, `down:proposal`, `down:selectors`, `down:bgp`, or `error`.
 """
 
 import os
@@ -49,7 +49,7 @@ class Step:
 
 @dataclass(slots=True)
 class World:
-    """What stays when an engine object goes: gateway id -> its tunnels, and the negotiations that are under way."""
+    """The state that outlives an engine object: gateway id -> its tunnels, and the negotiations that are under way."""
 
     gateways: dict[str, dict[str, Tunnel]] = field(default_factory=dict)
     starts: dict[str, tuple[int, datetime]] = field(default_factory=dict)

@@ -1,10 +1,9 @@
 """The life cycle of a daemon in a gateway's network namespace: start, adopt, stop.
 
-A daemon is a program with a control socket and a configuration in the gateway's folder; it may be charon, a routing daemon or a
-prober. This module does not know what the daemon does. Invariants: a daemon outlives us, and its socket
-alone is enough to adopt it, however it was started. A process is signalled only when the kernel says that it listens on that
-socket, or that it runs this program in the gateway's namespace while nobody can reach it. A socket that somebody listens on is
-never deleted.
+A daemon is a program with a control socket and a configuration in the gateway's folder; it may be charon, a routing daemon or a prober.
+This module does not know what the daemon does. Invariants: a daemon outlives the service, and its socket is enough to adopt it, however it
+was started. A process is signalled only when the kernel says that it listens on that socket, or that it runs this program in the gateway's
+namespace while nobody can reach it. A socket that somebody listens on is never deleted.
 """
 
 import contextlib

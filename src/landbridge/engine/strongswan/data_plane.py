@@ -12,7 +12,7 @@ _NEEDED = {
 
 
 def detect() -> tuple[model.Plane, str]:
-    """What this kernel can do, and why: tried in a namespace that ends with the command."""
+    """Returns the data plane that this kernel supports, and the reason. It tries the kernel in a temporary namespace."""
     for what, command in _NEEDED.items():
         done = subprocess.run(["unshare", "--net", "ip", *command.split(" ")], capture_output=True, check=False)  # noqa: S603, S607
         if done.returncode:

@@ -1,7 +1,8 @@
 """The engine: observe, prepare, plan, carry out and report one gateway, as `engine.base` has it.
 
-`target`, `planning` and `reports` decide; here things are only looked at and done. Invariant: a new object on the same folder behaves
-like the old one. An object remembers log lines, what it initiated moments ago and the last target of each gateway, without PSKs; a new object does without.
+`target`, `planning` and `reports` decide; this module only looks and applies. Invariant: a new object on the same folder behaves like the
+old one. An object remembers log lines, recent initiations and the last target of each gateway (without PSKs). A new object works without
+them.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Finds out whose a network namespace or a charon on this machine is, also when the gateway's folder is gone.
+"""Finds the owner of a network namespace or a charon, even when the gateway's folder is gone.
 
 The alias of a namespace's `lo` names the folder, and a charon's environment names its configuration. This module may change nothing but
 that alias. Invariant: a namespace or charon that names no folder is not ours.

@@ -1,4 +1,4 @@
-"""From what is observed to what is desired: ordered steps, composed of what each room plans.
+"""Plans the ordered steps from the observed to the desired state. Each room plans its own steps.
 
 Pure. Invariants: a second plan after a complete first one is empty, except after a plan of `AttachNamespace`; whatever part of a plan was carried out, the next
 plan finishes it; what is new is added before what is old goes.
@@ -20,10 +20,10 @@ from landbridge.engine.strongswan.target import Target, desired_shared_routes, d
 
 
 def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]:
-    """`target` None: nothing of the gateway may remain. All tunnels exist before any connection can come up, since what belongs into
-    a tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD leaves a session before its tunnel goes,
-    and finds the interface of a new one. While the namespace has no name, nobody can see what is in it, so the plan only gives
-    the name back.
+    """`target` None: nothing of the gateway may remain. All tunnels exist before any connection can come up, since what belongs into a
+    tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD ends a session before its tunnel is
+    deleted, and starts a session after its tunnel exists. While the namespace has no name, nobody can see what is in it, so the plan
+    only gives the name back.
     """
     if target is None:
         return list(_teardown(current))
@@ -78,7 +78,7 @@ def _teardown(current: state.GatewayState) -> Iterator[steps.Step]:
 
 
 def _sessions(target: Target, current: state.GatewayState) -> Iterator[steps.Step]:
-    """A BIRD that has no session ends."""
+    """BIRD stops when it has no session."""
     if target.bgp is None:
         yield from bgp_planning.plan_stop(current.bgp)
     else:

@@ -1,4 +1,4 @@
-"""What is true of a gateway, in the words of the model.
+"""Reports what was observed of a gateway, as values of the model.
 
 Pure. It reports facts: what is loaded, what is up, what was said. The room `status` decides what that means for a user.
 """

@@ -1,4 +1,4 @@
-"""One look at a gateway on this machine: its folder, its network, its IKE daemon, its BGP sessions, and what its echoes say. Pure."""
+"""The result of one look at a gateway on this machine: its folder, network, IKE daemon, BGP sessions and echoes. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

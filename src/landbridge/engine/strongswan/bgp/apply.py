@@ -1,4 +1,4 @@
-"""Carries out the steps of a gateway's BIRD. Raises OSError; each step may be applied again."""
+"""Carries out the steps of a gateway's BIRD. Raises OSError. Every step is idempotent."""
 
 from pathlib import Path
 from typing import assert_never

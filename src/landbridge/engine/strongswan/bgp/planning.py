@@ -1,4 +1,4 @@
-"""From what a gateway's BIRD runs to what it must run: ordered steps. Pure."""
+"""Plans the ordered steps from what a gateway's BIRD runs to what it must run. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime

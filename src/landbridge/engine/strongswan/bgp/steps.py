@@ -1,4 +1,4 @@
-"""Steps that change what a gateway's BIRD is or runs. Pure data. Every step may be applied again when it was carried out halfway."""
+"""Steps that change what a gateway's BIRD is or runs. Pure data. Every step is idempotent, also after it was carried out in part."""
 
 from dataclasses import dataclass
 

@@ -60,7 +60,7 @@ class Window:
         self.since: float | None = None
 
     def send(self, now: float, wall: float) -> int:
-        """Judges the echoes before, and notes one more. Returns the sequence number of that one."""
+        """Evaluates the earlier echoes, and records a new one. Returns the sequence number of the new one."""
         if self._next - 1 - self._answered >= self._timing.losses:
             self._lost_at = now
             self._become("down", wall)

@@ -1,7 +1,7 @@
-"""From what charon holds to what it must hold: ordered steps.
+"""Plans the ordered steps from what charon holds to what it must hold.
 
-Pure. Invariants: an SA is ended only when its own connection's configuration asks for it; what is new is loaded before what is
-old goes, except a connection's own secret.
+Pure. Invariants: only a change of its own connection ends an SA. New configuration is loaded before old configuration is unloaded, except
+for the secret of a connection.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Remembers what was tried last, and when it may be tried again, with a wait that can double."""
+"""Remembers when each thing was tried, and when it may be tried again. The wait can double."""
 
 import time
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ import time
 
 
 class Silence:
-    """Of one charon, from the first question without an answer. Any thread may call. Times are of the monotonic clock."""
+    """The silence of one charon, from the first unanswered question. Any thread may call. Times are of the monotonic clock."""
 
     def __init__(self) -> None:
         self._since = math.inf

@@ -1,7 +1,7 @@
-"""Steps that change what charon is or holds: one change each, carrying all that is needed to make it.
+"""Steps that change charon or what it holds. A step is one change, with all values that the change needs.
 
-Pure data. Invariant: what a step prints is safe in a log; a PSK is only ever held as `model.Secret`. Every step may be applied
-again when it was carried out halfway.
+Pure data. Invariant: what a step prints is safe in a log; a PSK is only ever held as `model.Secret`. Every step is idempotent, also after
+it was carried out in part.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""A conversation with one charon: how it is looked at, what a step asks of it, and how it answers.
+"""A VICI session with one charon: it reads what charon holds, and sends the requests of steps.
 
-Loads are sent one behind the other and their answers are read later, and so are initiations. charon carries out the requests of a connection in
-their order, and a thousand of them cost half as much on either side when nobody waits for each answer (measured). Invariant: nothing else is sent before all
-earlier requests are answered, so that a load that fails is known before anything is built on it.
+Loads are pipelined: they are sent one after another, and their answers are read later. So are initiations. charon carries out the requests
+of a connection in their order, and a thousand of them cost half as much on either side when nobody waits for each answer (measured).
+Invariant: nothing else is sent before all earlier requests are answered, so that a load that fails is known before anything is built on it.
 """
 
 import socket
@@ -50,7 +50,7 @@ def look(connection: socket.socket) -> Look:
 
 
 class ViciSession:
-    """Connects when the first thing is said, and again after a failure."""
+    """Connects at the first request, and again after a failure."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,13 +66,13 @@ class ViciSession:
         self._hang_up()
 
     def may_go_on(self, step: base.Step) -> bool:
-        """Whether the step may be begun before all answers are there."""
+        """Whether the step may begin before all earlier requests are answered."""
         last = self._asked[-1] if self._asked else step
         is_of_a_kind = any(isinstance(step, kind) and isinstance(last, kind) for kind in _PIPELINED)
         return is_of_a_kind and len(self._asked) < WINDOW and self._broken is None
 
     def ask(self, step: steps.CharonRequest) -> None:
-        """Raises nothing: how it went is among the answers."""
+        """Sends the requests of a step. It raises no error: `answers` returns it."""
         self._asked.append(step)
         try:
             for command, message in requests(step):
@@ -118,7 +118,7 @@ Request = tuple[str, dict[str, Any]]
 
 
 def requests(step: steps.CharonRequest) -> tuple[Request, ...]:
-    """What a step asks, in its order."""
+    """The requests of a step, in order."""
     if isinstance(step, steps.ProveKey):
         return (
             ("load-conn", {step.name: step.conn}),

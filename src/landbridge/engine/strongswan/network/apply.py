@@ -1,4 +1,4 @@
-"""Carries out the steps of a gateway's network. Raises OSError or NetlinkError; each step may be applied again."""
+"""Carries out the steps of a gateway's network. Raises OSError or NetlinkError. Every step is idempotent."""
 
 from typing import assert_never
 

@@ -2,8 +2,8 @@
 
 In the gateway's namespace the uplink is called `wan` and the VPC link `lan`.
 
-It knows nothing of charon or of tunnels. Everything here may be done twice. Invariant: no clear text crosses a gateway. A packet
-that comes in by the uplink is forwarded nowhere, and only packets that the namespace itself makes take the default route.
+This module knows neither charon nor tunnels. Every function is idempotent. Invariant: no clear text crosses a gateway. A packet that comes
+in by the uplink is forwarded nowhere, and only packets that the namespace itself makes take the default route.
 """
 
 import errno

@@ -1,7 +1,7 @@
-"""Network namespaces: made, removed, and entered.
+"""Creates, removes and enters network namespaces.
 
-It knows nothing of what stands in one. A namespace is entered by a thread that lives no longer than its work: setns(2) is per
-thread, and pyroute2's own way forks, which a process with threads must not do.
+A short-lived thread enters a namespace, because setns(2) is per thread. pyroute2 would fork, which
+a process with threads must not do.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def inside(name: str | None, work: Callable[[Any], T]) -> T:
-    """The result of `work(netlink socket)` done within the namespace (None: our own)."""
+    """Runs `work(netlink socket)` in the namespace (None: our own) and returns its result."""
     return _within(name, lambda: _with(IPRoute(), work))
 
 
@@ -81,7 +81,7 @@ def opened(name: str) -> Iterator[int]:
 
 
 def exists(name: str) -> bool:
-    """A file on which nothing was mounted is none: `ip netns add` died halfway."""
+    """A file without a mount is no namespace: `ip netns add` was interrupted."""
     try:
         return (RUN / name).stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
     except FileNotFoundError:
@@ -130,7 +130,7 @@ def index(ip: Any, ifname: str) -> int:
 
 @contextlib.contextmanager
 def suppressed(code: int) -> Iterator[None]:
-    """Lets one netlink error pass: what should be done was done already."""
+    """Ignores one netlink error, which says that the change was made already."""
     try:
         yield
     except NetlinkError as error:

@@ -1,4 +1,4 @@
-"""What the kernel says of links, addresses, rules and routes, read off its netlink messages with few words.
+"""Reads links, addresses, rules and routes from netlink messages.
 
 This module adds addresses, and otherwise changes nothing: pyroute2 does that. A look with pyroute2 costs a millisecond a question and
 50 µs an answer, half a second with a thousand tunnels (measured). Only IPv4, and only what is needed. Layouts: rtnetlink(7), <linux/rtnetlink.h>,
@@ -27,7 +27,7 @@ _NEXT_HOP = struct.Struct("=HBBi")
 _NO_COUNTERS = struct.pack("=HHI", 8, 29, 8)
 #: Dumps of a list that changes meanwhile are marked, and asked for again.
 _ATTEMPTS = 3
-#: What the kernel keeps for itself in `local`.
+#: The kernel's own routing table `local`.
 _LOCAL_TABLE = 255
 #: Not a route of anybody's, but what the kernel learned on one, such as a path's MTU.
 _CLONED = 0x200

@@ -1,4 +1,4 @@
-"""From the network that a gateway has to the network that it must have: ordered steps. Pure."""
+"""Plans the ordered steps from the network that a gateway has to the network that it must have. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -72,7 +72,7 @@ def plan_tunnel_deletions(kept: Collection[str], current: NetworkState) -> Itera
 def plan_deletions(
     desired: GatewayNetwork, current: NetworkState, learned: Learned = frozenset()
 ) -> Iterator[steps.NetworkStep]:
-    """What no connection needs any more, and what may wait until all connections are loaded."""
+    """Deletes what no connection needs any more. These steps may wait until all connections are loaded."""
     yield from _batches(steps.DeleteAddresses, _kept(desired, current) - desired.addresses)
     if not current.namespace:
         return

@@ -1,6 +1,6 @@
-"""Steps that change a gateway's network: one change each, carrying all that is needed to make it.
+"""Steps that change a gateway's network. A step is one change, with all values that the change needs.
 
-Pure data. Every step may be applied again when it was carried out halfway.
+Pure data. Every step is idempotent, also after it was carried out in part.
 """
 
 from dataclasses import dataclass

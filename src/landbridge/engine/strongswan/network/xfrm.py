@@ -1,7 +1,7 @@
 """XFRM interfaces in a gateway's namespace: created, deleted and looked at, through netlink.
 
-This module decides nothing: `tunnels.Tunnel` says how an interface must be. Everything here may be done twice. New addresses, routes
-and rules are added before old ones are deleted, so that a change of one route leaves no gap for the others.
+`tunnels.Tunnel` says how an interface must be. Every function is idempotent. New addresses, routes and rules are added before old ones are
+deleted, so that a change of one route leaves no gap for the others.
 """
 
 import contextlib
