@@ -21,6 +21,7 @@ import pytest
 from lab import cycles, demo, pinging, sites, two_networks
 from landbridge.engine import base
 from landbridge.engine.strongswan import names
+from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.engine.strongswan.network import namespace
 from tests.engine.strongswan import fault_bench
 from tests.engine.strongswan.fault_bench import Bench
@@ -78,21 +79,124 @@ def test_a_folder_whose_mark_was_half_written_is_finished(bench: Bench):
     assert bench.fresh().gateways() == {bench.id}
 
 
-def test_a_namespace_that_is_not_ours_is_not_touched(bench: Bench):
-    """It has the name that ours would have, and no folder says that it is ours."""
-    bench.settle(None)
+@contextlib.contextmanager
+def _foreign(bench: Bench) -> Iterator[None]:
+    """Somebody's namespace with the name of the gateway's, in which nothing changes."""
     subprocess.run(["ip", "netns", "add", bench.namespace], check=True)
     try:
         subprocess.run(["ip", "-n", bench.namespace, "address", "add", "10.99.0.1/32", "dev", "lo"], check=True)
-        before = _text("ip", "-n", bench.namespace, "address")
-        observation = cycles.run_cycle(bench.fresh(), bench.id, bench.desired(bench.main))
-        assert observation.failure is not None
-        assert "is there and not ours" in observation.failure
-        assert not cycles.run_cycle(bench.fresh(), bench.id, None).exists
-        assert _text("ip", "-n", bench.namespace, "address") == before
+        before = _inside(bench)
+        yield
+        assert _inside(bench) == before
     finally:
         subprocess.run(["ip", "netns", "delete", bench.namespace], check=True)
+
+
+def _inside(bench: Bench) -> str:
+    listed = ("address", "route show table all", "rule", "link")
+    return "".join(_text("ip", "-n", bench.namespace, *what.split()) for what in listed) + _text(
+        "ip", "netns", "exec", bench.namespace, "nft", "list", "ruleset"
+    )
+
+
+def _is_refused(bench: Bench) -> None:
+    """The failure says whose turn it is."""
+    failure = cycles.run_cycle(bench.fresh(), bench.id, bench.desired(bench.main)).failure
+    assert f"the network namespace {bench.namespace} is there and not ours, and left alone" in str(failure)
+    assert "delete it or give it another name" in str(failure)
+
+
+def test_a_namespace_that_is_not_ours_is_not_touched(bench: Bench):
+    """It has the name that ours would have, and no folder says that it is ours."""
+    bench.settle(None)
+    with _foreign(bench):
+        _is_refused(bench)
+        assert not cycles.run_cycle(bench.fresh(), bench.id, None).exists
     bench.settle(bench.desired(bench.main, bench.other))
+
+
+def test_a_namespace_that_took_the_name_after_a_boot_is_not_touched(bench: Bench):
+    """The folder is there, and says nothing about that namespace."""
+    bench.settle(bench.desired(bench.main))
+    bench.kill()
+    namespace.remove(bench.namespace)
+    with _foreign(bench):
+        _is_refused(bench)
+    bench.settle(bench.desired(bench.main, bench.other))
+    bench.carries()
+
+
+def test_a_gateway_goes_and_leaves_the_namespace_that_took_its_name(bench: Bench):
+    bench.settle(bench.desired(bench.main))
+    bench.kill()
+    namespace.remove(bench.namespace)
+    with _foreign(bench):
+        assert not cycles.run_cycle(bench.fresh(), bench.id, None).exists
+        assert not bench.folder.exists()
+    assert names.short(bench.id) not in _text("ip", "-n", bench.world.wan, "-br", "link")
+
+
+def test_what_is_left_of_a_gateway_goes_and_the_namespace_that_took_its_name_stays(bench: Bench):
+    bench.settle(bench.desired(bench.main))
+    namespace.remove(bench.namespace)
+    shutil.rmtree(bench.folder)
+    with _foreign(bench):
+        assert [bool(one.charons) for one in bench.fresh().orphans()] == [True]
+        bench.fresh().stop_all()
+        assert bench.fresh().orphans() == []
+
+
+def test_a_tunnel_carries_on_while_a_foreign_namespace_has_the_name_of_its_own(bench: Bench):
+    both = bench.desired(bench.main, bench.other)
+    end, kept = bench.settle(both), bench.spis(bench.main)
+    namespace.remove(bench.namespace)
+    with _foreign(bench):
+        _is_refused(bench)
+        bench.carries()
+    assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)
+
+
+def test_a_copy_of_a_data_folder_touches_nothing_of_the_gateways_that_it_has_marks_of(bench: Bench, tmp_path: Path):
+    both = bench.desired(bench.main, bench.other)
+    end, kept = bench.settle(both), bench.spis(bench.main)
+    copied = tmp_path / "engine" / bench.folder.name
+    shutil.copytree(bench.folder, copied, ignore=shutil.ignore_patterns("*.vici"))
+    (copied / "charon.vici").symlink_to(bench.folder / "charon.vici")  # as the folder of an installed service has it
+    copy = StrongSwan(tmp_path, bench.world.site("vpc-1"))
+    with pinging.pinging(bench.world.vpc_host, HOST, 20) as pings:
+        failure = cycles.run_cycle(copy, bench.id, both).failure
+        assert f"is of another data folder, {bench.world.folder}, and left alone" in str(failure)
+        copy.stop_all()
+        assert not copied.exists()
+        pings.wait_for_more(20)
+        assert not pings.lost
+    assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)
+
+
+def test_a_namespace_that_names_a_folder_that_is_gone_belongs_to_the_folder_that_was_moved(bench: Bench):
+    both = bench.desired(bench.main, bench.other)
+    end, kept = bench.settle(both), bench.spis(bench.main)
+    alias = f"landbridge /gone/engine/{bench.folder.name}"
+    subprocess.run(["ip", "-n", bench.namespace, "link", "set", "lo", "alias", alias], check=True)
+    assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)
+
+
+def test_a_namespace_of_an_earlier_version_says_nothing_and_is_ours(bench: Bench):
+    both = bench.desired(bench.main, bench.other)
+    end = bench.settle(both)
+    subprocess.run(["ip", "-n", bench.namespace, "link", "set", "lo", "alias", ""], check=True)
+    assert bench.settle(both) == end
+    bench.kill()
+    assert bench.settle(both) == end
+
+
+def test_a_namespace_that_nobody_had_time_to_sign_is_ours(bench: Bench):
+    bench.settle(None)
+    engine = bench.fresh()
+    engine.apply(bench.id, cycles.plan(engine, bench.id, bench.desired())[0])
+    subprocess.run(["ip", "netns", "add", bench.namespace], check=True)
+    bench.settle(bench.desired(bench.main))
+    bench.carries()
 
 
 @pytest.mark.parametrize("rest", ["", "-4\x00", "-4aaa-9999-000000000000"])
@@ -302,6 +406,25 @@ def test_gateways_that_nobody_knows_any_more_are_swept_and_foreign_namespaces_st
             assert namespace.exists(foreign)
         finally:
             subprocess.run(["ip", "netns", "delete", foreign], check=True)
+
+
+def test_a_gateway_whose_name_a_foreign_namespace_has_is_made_when_that_is_gone(lab: Lab):
+    """The status says which namespace, and another gateway loses nothing."""
+    with _unharmed(lab):
+        lab.service.stop(signal.SIGTERM)
+        with _without_agent(lab.service):
+            second = two_networks.make_gateway(lab.service)
+        name = names.namespace(second)
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        try:
+            lab.service.start()
+            show = demo.v5.ShowVgwRequest(vgw_id=second)
+            sites.wait_for(lambda: lab.client.show_vgw(show).vpn_gateway.status == "FAULT", "the status")
+            reason = lab.service.ours(f"vpn-gateways/{second}/diagnosis")["diagnosis"]["reason"]
+            assert f"the network namespace {name} is there and not ours" in reason
+        finally:
+            subprocess.run(["ip", "netns", "delete", name], check=True)
+        sites.wait_for(lambda: lab.client.show_vgw(show).vpn_gateway.status == "ACTIVE", "the second gateway")
 
 
 def _second_gateway(lab: Lab) -> str:

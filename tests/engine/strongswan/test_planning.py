@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lab import sites, specs
 from landbridge import model
-from landbridge.engine.strongswan import state, target
+from landbridge.engine.strongswan import state, steps, target
 from landbridge.engine.strongswan.bgp import state as bgp_state
 from landbridge.engine.strongswan.bgp import steps as bgp_steps
 from landbridge.engine.strongswan.echo.state import EchoState
@@ -860,6 +860,17 @@ def test_a_namespace_that_lost_its_name_gets_it_and_nothing_else_is_done(
     attached = [step for step in small_world.plan(desired, unnamed) if isinstance(step, network_steps.AttachNamespace)]
     assert attached == ([] if desired is None else [network_steps.AttachNamespace(7)])
     assert desired is None or small_world.plan(desired, unnamed) == attached
+
+
+@given(states(), desired_or_none, st.none() | st.just(7))
+def test_while_a_foreign_namespace_has_the_name_nothing_is_done_but_to_say_so(
+    current: state.GatewayState, desired: model.DesiredGateway | None, pid: int | None
+):
+    """A gateway that must go goes without it."""
+    taken = dataclasses.replace(current, pid_in_unnamed_namespace=pid, network=NetworkState(foreign=True))
+    planned = small_world.plan(desired, taken)
+    assert desired is None or planned == [steps.AddFolder()]
+    assert not any(isinstance(step, network_steps.DeleteNamespace) for step in planned)
 
 
 @given(states(), desired_gateways)

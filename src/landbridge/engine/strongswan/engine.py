@@ -61,6 +61,7 @@ from landbridge.engine.strongswan.network import apply as network_apply
 from landbridge.engine.strongswan.network import look as network_look
 from landbridge.engine.strongswan.network import namespace, nftables, xfrm
 from landbridge.engine.strongswan.network import steps as network_steps
+from landbridge.engine.strongswan.network.state import NetworkState
 from landbridge.telemetry import log_fields
 
 log = logging.getLogger(__name__)
@@ -180,14 +181,22 @@ class StrongSwan:
 
     def observe(self, gateway_id: str) -> state.GatewayState:
         """Raises StepFailed when a charon is there but does not answer, until `charon.SILENCE_LIMIT` is over. Sees nothing where the
-        folder belongs to another id.
+        folder belongs to another id, or where the namespace is of another data folder: links and sockets have the same names there.
         """
-        folder = self._folder_of(gateway_id)
+        folder, name = self._folder_of(gateway_id), names.namespace(gateway_id)
         with failures.as_step_failed():
             marked = marks.read(folder)
             if marked not in (None, gateway_id):
                 return state.GatewayState(at=datetime.now(UTC), plane=self._plane)
-            network = network_look.look(gateway_id, self._underlay, nat=self._has_nat)
+            foreign = orphans.is_foreign(name, folder)
+            if foreign and orphans.owner(name) is not None:
+                return state.GatewayState(
+                    at=datetime.now(UTC),
+                    plane=self._plane,
+                    folder=marked is not None,
+                    network=NetworkState(foreign=True),
+                )
+            network = network_look.look(gateway_id, self._underlay, nat=self._has_nat, foreign=foreign)
             pid_in_unnamed_namespace = (
                 None if network.namespace or marked is None else orphans.charon_in_unnamed_namespace(folder)
             )
@@ -350,10 +359,10 @@ class StrongSwan:
             log.warning(text, gateway_id, extra=log_fields.extra(gateway_id=gateway_id))
 
     def _add_folder(self, gateway_id: str) -> None:
-        """Raises OSError when the namespace exists and the folder has no mark: it is not ours."""
+        """Raises OSError when the namespace is not ours. One that exists before the folder has its mark is not ours."""
         folder, name = self._folder_of(gateway_id), names.namespace(gateway_id)
         marks.check(folder, gateway_id)
-        if namespace.exists(name):
+        if orphans.is_foreign(name, folder) or (marks.read(folder) is None and namespace.exists(name)):
             raise OSError(_not_ours(name))
         marks.write(folder, gateway_id)
 
@@ -383,7 +392,7 @@ class StrongSwan:
     def _delete_folder(self, gateway_id: str) -> None:
         """The mark goes last: a folder that is half deleted is still ours."""
         folder = self._folder_of(gateway_id)
-        (namespace.RUN / names.namespace(gateway_id)).unlink(missing_ok=True)  # one that was never mounted
+        namespace.delete_unmounted(names.namespace(gateway_id))
         for path in sorted(folder.iterdir(), key=lambda path: path.name == marks.NAME):
             path.unlink()
         folder.rmdir()
@@ -458,7 +467,7 @@ class StrongSwan:
             for orphan in self.orphans():
                 if orphan.name == name:
                     charon.CHARON.end(orphan.charons)
-                    if namespace.exists(names.namespace(name)):
+                    if self.observe(name).network.namespace:
                         bird.BIRD.end_lost(names.namespace(name))
         observed = self.observe(name)
         found = dataclasses.replace(observed, folder=True, ike=dataclasses.replace(observed.ike, alive=False))
@@ -481,7 +490,8 @@ def _not_ours(name: str) -> str:
     if folder is not None:
         return f"the network namespace {name} is of another data folder, {folder.parent.parent}, and left alone"
     return (
-        f"the network namespace {name} is there and not ours, and left alone (`ip netns pids {name}` tells who uses it)"
+        f"the network namespace {name} is there and not ours, and left alone. Whoever uses it (`ip netns pids {name}` tells) must"
+        " delete it or give it another name; the VPN gateway needs this one"
     )
 
 

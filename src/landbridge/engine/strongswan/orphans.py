@@ -10,13 +10,10 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pyroute2.netlink.exceptions import NetlinkError
 
 from landbridge.engine.strongswan import marks, names
 from landbridge.engine.strongswan.ike import charon
-from landbridge.engine.strongswan.network import namespace
+from landbridge.engine.strongswan.network import namespace, netlink, nftables
 
 _ALIAS = "landbridge "
 #: What a link's alias may have (IFALIASZ without the zero at its end).
@@ -73,6 +70,28 @@ def owner(name: str) -> Path | None:
     return None
 
 
+def is_foreign(name: str, folder: Path) -> bool:
+    """Whether a namespace has the name `name` and does not belong to the gateway of the folder. It belongs to it when it names it, or when it names a
+    folder without a mark: that is the path from which the folder was moved. A namespace that names none is ours when an earlier version
+    or an interrupted step made it.
+    """
+    if not namespace.exists(name):
+        return False
+    signed = _signed(name)
+    if signed is not None:
+        return signed.resolve() != folder and marks.read(signed) is not None
+    try:
+        return not namespace.look(name, _looks_like_ours)
+    except OSError:  # a namespace of another kind
+        return True
+
+
+def _looks_like_ours(read: netlink.Reader) -> bool:
+    """Whether the filter table of a gateway stands, or nothing yet."""
+    is_empty = not any(link.up for link in read.links()) and not read.addresses()
+    return is_empty or nftables.look() is not None
+
+
 def charon_in_unnamed_namespace(folder: Path) -> int | None:
     """The pid of the charon of a gateway, when it runs in the gateway's namespace; None without one. Called when no namespace has the gateway's name."""
     for pid, started_from in charon.running().items():
@@ -85,11 +104,8 @@ def _signed(name: str) -> Path | None:
     """`name`: of a namespace, or the path of one."""
     if not namespace.exists(name):
         return None
-    with contextlib.suppress(OSError, NetlinkError):
-        alias = str(namespace.inside(name, _alias) or "")
-        return Path(alias.removeprefix(_ALIAS)) if alias.startswith(_ALIAS) else None
+    with contextlib.suppress(OSError):
+        lo = namespace.look(name, lambda read: read.link(ifindex=_LO))
+        if lo is not None and lo.alias.startswith(_ALIAS):
+            return Path(lo.alias.removeprefix(_ALIAS))
     return None
-
-
-def _alias(ip: Any) -> Any:
-    return ip.get_links(_LO)[0].get_attr("IFLA_IFALIAS")

@@ -23,10 +23,12 @@ def plan(target: Target | None, current: state.GatewayState) -> list[steps.Step]
     """`target` None: nothing of the gateway may remain. All tunnels exist before any connection can come up, since what belongs into a
     tunnel must not go into a wider one; a tunnel goes when no SA of its connection is left. BIRD ends a session before its tunnel is
     deleted, and starts a session after its tunnel exists. While the namespace has no name, nobody can see what is in it, so the plan
-    only gives the name back.
+    only gives the name back. While a foreign namespace has the name, the plan is one step that fails and says so.
     """
     if target is None:
         return list(_teardown(current))
+    if current.network.foreign:
+        return [steps.AddFolder()]
     if current.pid_in_unnamed_namespace is not None:
         return [network_steps.AttachNamespace(current.pid_in_unnamed_namespace)]
     if target.network is None:

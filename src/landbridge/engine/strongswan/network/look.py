@@ -23,14 +23,17 @@ class _Inside:
     rules: frozenset[tuple[int, str, int]] = frozenset()
 
 
-def look(gateway_id: str, underlay: str | None, *, nat: bool) -> NetworkState:
-    """`nat`: whether the machine may have a table for this gateway's EIPs. Raises OSError or NetlinkError."""
+def look(gateway_id: str, underlay: str | None, *, nat: bool, foreign: bool) -> NetworkState:
+    """`nat`: whether the machine may have a table for this gateway's EIPs. `foreign`: whether the namespace with the gateway's name is not its own.
+    Raises OSError or NetlinkError.
+    """
     name, owner = names.namespace(gateway_id), names.short(gateway_id)
-    exists = namespace.exists(name)
+    exists = not foreign and namespace.exists(name)
     inside, found = namespace.look(name, _look_inside) if exists else (_Inside(), dict[str, Any]())
     outside = namespace.look(underlay, lambda read: _look_in_underlay(read, gateway_id, inside))
     return NetworkState(
         namespace=exists,
+        foreign=foreign,
         uplink_mtu=inside.uplink_mtu,
         next_hop=inside.next_hop,
         rules=inside.rules,

@@ -88,9 +88,15 @@ def exists(name: str) -> bool:
         return False
 
 
-def add(name: str) -> None:
+def delete_unmounted(name: str) -> None:
+    """Deletes the file of a namespace that never came to be."""
     if not exists(name):
         (RUN / name).unlink(missing_ok=True)
+
+
+def add(name: str) -> None:
+    if not exists(name):
+        delete_unmounted(name)
         _ip("netns", "add", name)
 
 

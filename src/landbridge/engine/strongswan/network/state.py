@@ -12,6 +12,8 @@ class NetworkState:
     """A gateway's network as it was read."""
 
     namespace: bool = False
+    #: A namespace that is not the gateway's has its name. Nobody looked into it, and `namespace` is False.
+    foreign: bool = False
     #: What the uplink is attached to (`routed`, `macvlan eth0`); `?` when the link cannot be used.
     uplink: str | None = None
     uplink_ready: bool = False
