@@ -12,6 +12,7 @@ import pytest
 
 from landbridge.console import bulk, customer_gateways, gateways, lists, shown_once
 from landbridge.model import allowed_values
+from tests.conftest import until
 from tests.console.reading import events, told, words
 
 
@@ -153,6 +154,26 @@ def test_a_reset_that_is_sent_twice_is_done_once(one: Any):
     assert "2 connections are negotiated anew." in one.follow(_send(one, text))
     assert "It failed for 2 connections." in one.follow(_send(one, text))
     assert _actions(one, before) == [("reset_vpn_connection", id_) for id_ in one.ids[:3]]
+
+
+def test_a_probe_that_is_sent_twice_is_ordered_once_also_when_the_first_one_is_done(one: Any):
+    id_, before = one.ids[2], len(events(one))
+    found = re.search(r'/probe"><input type="hidden" name="token" value="([^"]+)"', one.page(f"/connections/{id_}"))
+    assert found
+    path = f"/console/{one.api.project_id}/connections/{id_}/probe"
+    for _ in "ab":
+        assert "The probe is ordered." in one.follow(one.post(path, {"kind": "path", "token": found[1]}))
+        _all_done(one, id_)
+    text = _ask(one, "probe", [id_])
+    for _ in "ab":
+        assert "1 connection is being probed." in one.follow(_send(one, text))
+        _all_done(one, id_)
+    assert _actions(one, before) == [("probe", id_)] * 2
+
+
+def _all_done(one: Any, id_: str) -> None:
+    path = f"/landbridge/v1/{one.api.project_id}/vpn-connections/{id_}/probe"
+    until(lambda: {each["state"] for each in one.api.get(path)["probes"]} == {"done"}, "the probes to be done")
 
 
 def test_an_id_in_two_spellings_is_one_resource(one: Any):

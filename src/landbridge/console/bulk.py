@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from landbridge import errors, model
 from landbridge.console import forms, shown_once
 from landbridge.console.visit import Answered, Moved, Rendered, Visit
-from landbridge.operations import Operation, tags
+from landbridge.operations import Operation, ids, tags
 
 #: The most resources of one request, as many as a page of a list has.
 LIMIT = 50
@@ -111,28 +111,28 @@ def tag_actions(resource_type: str) -> dict[str, Action]:
 
 async def ask(visit: Visit, kind: Kind) -> Answered:
     """The page that names the selected resources. After an action that failed for some: those, with the reasons the first time."""
-    action, ids = _action(kind, visit.query), _unique(visit.request.query_params.getlist("row"))
+    action, selected = _action(kind, visit.query), _unique(visit.request.query_params.getlist("row"))
     reasons = json.loads(visit.shown_once.reveal()) if visit.shown_once else {}
-    rows = await _rows(visit, kind, action, ids)
+    rows = await _rows(visit, kind, action, selected)
     if not rows:
         return _list(
-            visit, kind, visit.query, "The selected resources no longer exist." if ids else "Nothing was selected."
+            visit, kind, visit.query, "The selected resources no longer exist." if selected else "Nothing was selected."
         )
-    return _page(visit, kind, action, rows, visit.query, gone=len(ids) - len(rows), reasons=reasons)
+    return _page(visit, kind, action, rows, visit.query, gone=len(selected) - len(rows), reasons=reasons)
 
 
 async def answer(visit: Visit, kind: Kind) -> Answered:
     form, action = visit.form, _action(kind, visit.form)
     versions = {name.removeprefix(_ROW).lower(): form[name] for name in form if name.startswith(_ROW)}
-    ids = _unique(versions)
+    selected = _unique(versions)
     failed: dict[str, str] = {}
     gone = 0
-    for id_ in ids:
+    for id_ in selected:
         try:
             await action.run(visit, id_, versions[id_] or None)
         except errors.Invalid as refused:
             if any(each.is_about(one.field) for one in refused.violations for each in action.fields):
-                rows = await _rows(visit, kind, action, ids)
+                rows = await _rows(visit, kind, action, selected)
                 return _page(visit, kind, action, rows, form, violations=refused.violations)
             failed[id_] = "; ".join(one.message for one in refused.violations)
         except errors.Changed:
@@ -141,7 +141,7 @@ async def answer(visit: Visit, kind: Kind) -> Answered:
             gone += 1
         except errors.LandbridgeError as error:
             failed[id_] = str(error)
-    notice = _notice(kind, action, len(ids) - len(failed) - gone, gone) if ids else "Nothing was selected."
+    notice = _notice(kind, action, len(selected) - len(failed) - gone, gone) if selected else "Nothing was selected."
     if not failed:
         return _list(visit, kind, form, notice)
     again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
@@ -222,6 +222,7 @@ def _page(
         kind=kind,
         action=action,
         name=given["do"],
+        token=ids.new_id(),
         title=action.title.format(kind.count(len(rows))),
         rows=rows,
         missing=_missing(gone),

@@ -203,7 +203,7 @@ async def _edit(visit: Visit, load: Load) -> Answered:
     """Changes what differs from what is stored, and only while the resource is still the version that the form shows."""
     form, present = visit.form, await load(visit)
     if form.get("version") not in (None, present.version):
-        return _stale_page(visit, present, form)
+        return _answer_stale(visit, present, form)
     is_check = form.get("do") == "check"
     if not any(forms.is_changed(one, form) for one in present.fields):
         if is_check:
@@ -222,12 +222,19 @@ async def _edit(visit: Visit, load: Load) -> Answered:
     except errors.Invalid as refused:
         return _edit_page(visit, present, form, model.CheckResult(violations=tuple(refused.violations)), code=400)
     except errors.Changed:
-        return _stale_page(visit, await load(visit), form)
+        return _answer_stale(visit, await load(visit), form)
     except errors.Busy as busy:
         notice = f"The {present.noun} is not changed: {busy}. Change it again."
         return _edit_page(visit, present, form, found, code=503, notice=notice)
     warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
     return Moved(to=visit.link(present.show), notice=f"The {present.noun} is changed.{warnings}")
+
+
+def _answer_stale(visit: Visit, present: Present, form: Mapping[str, str]) -> Answered:
+    """The form again, unless it asks for what is stored: then it was sent twice, or somebody else stored the same."""
+    if any(forms.is_changed(one, form) for one in present.fields):
+        return _stale_page(visit, present, form)
+    return Moved(to=visit.link(present.show), notice=f"The {present.noun} has the values of your form.")
 
 
 def _stale_page(visit: Visit, present: Present, form: Mapping[str, str]) -> Rendered:
@@ -272,9 +279,15 @@ def _edit_page(
 
 
 async def delete(visit: Visit, operation: Operation[Any, None], ref: Any, to: str, notice: str) -> Answered:
-    """Deletes the version that the page before showed. A newer version is shown again first, and is not deleted."""
+    """Deletes the version that the page before showed. A newer version is shown again first, and is not deleted. What is gone since
+    that page leads to its list. Raises NotFound for what was on no page.
+    """
     try:
         await visit.perform(operation, ref, if_match=visit.form.get("version") or None)
+    except errors.NotFound:
+        if not visit.form.get("version"):
+            raise
+        return Moved(to=visit.link(f"/{to.split('/')[1]}"), notice="It no longer exists.")
     except errors.Changed:
         again = "Somebody else changed it meanwhile. Look at it again before you delete it."
         return Moved(to=visit.request.url.path, notice=again)

@@ -16,6 +16,7 @@ from landbridge.operations import (
     connections,
     customer_gateways,
     gateways,
+    ids,
     peer_configurations,
     probes,
     timelines,
@@ -70,6 +71,7 @@ async def show(visit: Visit) -> Answered:
         devices=devices,
         configuration=await configuration(visit, connection.id, devices),
         waiting=waiting,
+        token=ids.new_id(),
         version=(await visit.perform(connections.show, ref)).etag,
     )
 
@@ -160,13 +162,14 @@ async def reset(visit: Visit) -> Answered:
 
 
 async def probe(visit: Visit) -> Answered:
-    await _probe_one(visit, visit.path("id"), is_path=visit.form.get("kind") == "path")
+    await _probe_one(visit, visit.path("id"), is_path=visit.form.get("kind") == "path", token=visit.form.get("token"))
     return _here(visit, "The probe is ordered. Its result will stand in the timeline and in the diagnosis.")
 
 
-async def _probe_one(visit: Visit, connection_id: str, *, is_path: bool) -> None:
+async def _probe_one(visit: Visit, connection_id: str, *, is_path: bool, token: str | None) -> None:
+    """`token`: of the form, so that its second submit orders nothing more, also when the first probe is done."""
     order = model.ProbeRequest(connection_id=connection_id, path=is_path, phase_2=not is_path, identity=not is_path)
-    await visit.perform(probes.order, order)
+    await visit.perform(probes.order, order, token=token or None, body=b"path" if is_path else b"device")
 
 
 def _carried(
@@ -257,7 +260,9 @@ async def _probe_by_state(visit: Visit, connection_id: str, _: str | None) -> No
         connections.diagnose, model.ConnectionRef(connection_id=connection_id)
     )
     seen = found.status.observation
-    await _probe_one(visit, connection_id, is_path=seen is not None and bool(seen.children))
+    token = visit.form.get("token")
+    is_path = seen is not None and bool(seen.children)
+    await _probe_one(visit, connection_id, is_path=is_path, token=token and f"{token}.{connection_id}")
 
 
 async def _delete_one(visit: Visit, connection_id: str, version: str | None) -> None:

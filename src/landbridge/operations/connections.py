@@ -332,11 +332,13 @@ def reset(tx: Transaction, call: Call, request: model.ConnectionRef) -> None:
 
 @operation("delete_vpn_connection", "admin", "write")
 def remove(tx: Transaction, call: Call, request: model.ConnectionRef) -> None:
+    """A delete of a connection that is being deleted changes nothing, whatever version it names: it is a retry."""
+    if find(tx, call, request.connection_id).deleting:
+        return
     row = _find_version(tx, call, request.connection_id)
-    if not row.deleting:
-        monitor_operations.forget(tx, call, row.connection)
-        connections.mark_deleting(tx, row.connection, call.now)
-        call.audit(tx, remove.name, row.connection.id)
+    monitor_operations.forget(tx, call, row.connection)
+    connections.mark_deleting(tx, row.connection, call.now)
+    call.audit(tx, remove.name, row.connection.id)
 
 
 @operation("simulate_vpn_connection", "admin", "write")

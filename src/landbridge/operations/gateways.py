@@ -192,11 +192,13 @@ def list_all(tx: Transaction, call: Call, request: model.GatewayListRequest) -> 
 
 @operation("delete_vgw", "admin", "write")
 def remove(tx: Transaction, call: Call, request: model.GatewayRef) -> None:
+    """A delete of a VPN gateway that is being deleted changes nothing, whatever version it names: it is a retry."""
     row = find(tx, call, request.gateway_id)
+    if row.deleting:
+        return
     check_version(tx, call, row)
     dependant = connections.dependant(tx, row.seq)
     if dependant is not None:
         raise errors.in_use(f"VPN gateway {row.gateway.id}", dependant, row.connections)
-    if not row.deleting:
-        gateways.mark_deleting(tx, row.gateway.id, call.now)
-        call.audit(tx, remove.name, row.gateway.id)
+    gateways.mark_deleting(tx, row.gateway.id, call.now)
+    call.audit(tx, remove.name, row.gateway.id)

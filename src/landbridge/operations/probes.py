@@ -1,27 +1,34 @@
 """Orders of probes, and their results. An operation stores the order; the agent sends the messages."""
 
 from landbridge import errors, model
-from landbridge.operations import connections, ids
+from landbridge.operations import connections, idempotency, ids
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.store import customer_gateways, probes
+from landbridge.store import codec, customer_gateways, probes
 from landbridge.store.database import Transaction
 
 
 @operation("probe_vpn_connection", "admin", "write")
 def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.RecordedProbe:
     """Orders a probe of the connection's device, or a check of the path through the tunnel (`path`). Raises Invalid when an order waits. A probe:
-    also when the device has no address, or a CHILD_SA is up. A check: also when no CHILD_SA is up, or a probe is asked too.
+    also when the device has no address, or a CHILD_SA is up. A check: also when no CHILD_SA is up, or a probe is asked too. A second order with the
+    same token is the first one.
     """
+    return idempotency.once(
+        tx, call, order.name, codec.recorded_probe, lambda: _order(tx, call, request), request.connection_id
+    )
+
+
+def _order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.RecordedProbe:
     row = connections.find(tx, call, request.connection_id)
     if row.deleting:
         raise errors.Deleting(f"VPN connection {row.connection.id}")
     call.refuse(_violations(tx, call, row, request))
-    order = model.ProbeOrder(id=ids.new_id(), phase_2=request.phase_2, identity=request.identity, path=request.path)
+    made = model.ProbeOrder(id=ids.new_id(), phase_2=request.phase_2, identity=request.identity, path=request.path)
     actor = call.caller.access_key
-    probes.add(tx, row, order, call.now, actor)
+    probes.add(tx, row, made, call.now, actor)
     call.audit(tx, "probe", row.connection.id)
-    return model.RecordedProbe(id=order.id, asked_at=call.now, actor=actor, order=order)
+    return model.RecordedProbe(id=made.id, asked_at=call.now, actor=actor, order=made)
 
 
 def _violations(

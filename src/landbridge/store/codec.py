@@ -20,6 +20,7 @@ monitor: TypeAdapter[model.ConnectionMonitor] = TypeAdapter(model.ConnectionMoni
 gateway_certificate: TypeAdapter[model.GatewayCertificate] = TypeAdapter(model.GatewayCertificate)
 job: TypeAdapter[model.GatewayJob] = TypeAdapter(model.GatewayJob)
 gateway_report: TypeAdapter[model.GatewayReport] = TypeAdapter(model.GatewayReport)
+recorded_probe: TypeAdapter[model.RecordedProbe] = TypeAdapter(model.RecordedProbe)
 probe_order: TypeAdapter[model.ProbeOrder] = TypeAdapter(model.ProbeOrder)
 probe_result: TypeAdapter[model.ProbeResult] = TypeAdapter(model.ProbeResult)
 observation: TypeAdapter[model.ConnectionObservation] = TypeAdapter(model.ConnectionObservation)
