@@ -19,7 +19,7 @@ from landbridge.operations.call import Caller, Role
 from landbridge.store import audit_trail, keys, vault
 from landbridge.store.database import Transaction
 
-#: How long a key is remembered. At most this long after its revocation, a request with the key can still begin.
+#: How long a key is cached. A request with a revoked key can begin for at most this long.
 REMEMBER_SECONDS = 1.0
 ROLES: tuple[Role, ...] = ("reader", "admin", "operator", "monitor")
 #: Roles of keys that belong to no project.
@@ -28,14 +28,14 @@ WITHOUT_PROJECT: tuple[Role, ...] = ("operator", "monitor")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A key that may be used, its secret opened."""
+    """A valid key with its decrypted secret."""
 
     caller: Caller
     secret: model.Secret
 
 
 class Credentials:
-    """The keys that may be used, by access key or token. It remembers a key for REMEMBER_SECONDS."""
+    """Finds valid keys by access key or token. It caches a key for REMEMBER_SECONDS."""
 
     def __init__(
         self, read: Callable[[Callable[[Transaction], keys.Key | None]], keys.Key | None], safe: vault.Vault
@@ -114,7 +114,7 @@ def create_key(tx: Transaction, safe: vault.Vault, project: str | None, role: Ro
 
 
 def new_key(safe: vault.Vault, project_id: str | None, role: Role, seed: str | None = None) -> NewKey:
-    """A key that is not stored yet. It is random, or the same one for the same `seed` (docs/decisions/0066)."""
+    """A key that is not stored yet: random, or derived from `seed` (docs/decisions/0066)."""
     random = secrets.token_bytes(76) if seed is None else safe.derive(f"access key {seed}", 76)
     return NewKey(
         access_key=random[:10].hex().upper(),
@@ -139,7 +139,7 @@ def add_key(tx: Transaction, safe: vault.Vault, made: NewKey, now: datetime) -> 
 
 
 def _project_id(tx: Transaction, project: str) -> str:
-    """The id of the project that has this id, or else this name."""
+    """Finds a project by its id or its name."""
     known = keys.projects(tx)
     for project_id, name in sorted(known, key=lambda one: one[0] != project):
         if project in (project_id, name):
@@ -188,8 +188,6 @@ def check_project(tx: Transaction, project_id: str) -> None:
 
 
 def check_key(tx: Transaction, caller: Caller) -> None:
-    """Raises Unauthenticated when the key was revoked, or given to another project or role, after the caller was authenticated:
-    that can happen while the body of the request is coming.
-    """
+    """Raises Unauthenticated when the key was revoked, or moved to another project or role, while the body of the request was on its way."""
     if not keys.is_valid(tx, caller.access_key, caller.project_id, caller.role):
         raise errors.Unauthenticated(f"access key {caller.access_key} was revoked while the request came")

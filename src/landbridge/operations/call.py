@@ -1,4 +1,4 @@
-"""What every operation gets beside its request: the caller, the project, the time, and what this service has."""
+"""The second argument of every operation, beside its request: caller, project, time and the service."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ class Call:
     body: bytes = dataclasses.field(default=b"", repr=False)
 
     def refuse(self, found: Iterable[model.Violation]) -> None:
-        """Raises Invalid when the request has violations: its wrong shapes, and those that the rules `found`."""
+        """Raises Invalid when the request has wrong shapes, or violations that the rules `found`."""
         violations = fields.merge(self.violations, found)
         if violations:
             raise errors.Invalid(violations)

@@ -1,6 +1,6 @@
-"""Checks that a database holds what it must hold. A finding is one sentence that names the row.
+"""Checks the contents of a database. A finding is one sentence that names the row.
 
-The checks only read. They derive with the rules what a row must have beside its resource, and compare both.
+The checks only read. They derive the columns of a row from its resource, with the rules, and compare both.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ TOKENS: dict[str, tuple[pydantic.TypeAdapter[Any], str]] = {
 
 
 def contents(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
-    """All findings in a database whose file and schema are sound."""
+    """All findings in a database. Its file and schema must be valid."""
     yield from consistency.check_audit(tx)
     since = consistency.since(tx)
     yield from consistency.check_owners(tx, since, access.EVENTS)
@@ -63,7 +63,7 @@ def contents(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
 
 
 def _check_resource(tx: Transaction, events: Events, row: consistency.Row, since: datetime) -> Iterator[str]:
-    """A row whose spec does not read has that finding alone."""
+    """When the spec of a row cannot be parsed, that is the only finding of the row."""
     try:
         resource = events.kind.codec.validate_json(row.columns["spec"])
     except pydantic.ValidationError as error:
@@ -117,7 +117,7 @@ def _check_connection(tx: Transaction, connection: model.Connection, row: consis
 
 
 def _identities(tx: Transaction, connection: model.Connection) -> Iterator[str]:
-    """What the column `identity` must begin with: a GM connection keeps no ids. Nothing where the customer gateway does not read."""
+    """The required beginnings of the column `identity`: a GM connection stores no ids. Empty when the customer gateway cannot be parsed."""
     with contextlib.suppress(pydantic.ValidationError):
         peer = stored_peers.find(tx, connection.project_id, connection.customer_gateway_id)
         if peer is not None:

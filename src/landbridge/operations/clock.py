@@ -9,7 +9,7 @@ def now() -> datetime:
 
 
 def next_after(now: datetime, last: datetime | None) -> datetime:
-    """`now`, or the first millisecond after `last` when the clock has not passed it. No two versions of a resource, and no two
-    entries of a list that is paged by time, share a time.
+    """`now`, or the millisecond after `last` when the clock is not later. So two versions of a resource have different times, as have two
+    entries of a list that is paged by time.
     """
     return now if last is None else max(now, last + timedelta(milliseconds=1))

@@ -27,7 +27,7 @@ def _is_short(request: model.ConnectionListRequest) -> bool:
 
 
 def _list_page(tx: Transaction, call: Call, request: model.ConnectionListRequest) -> ConnectionPage:
-    """A page, and the number of connections on all pages. The number is a counter, except for one endpoint, whose rows are counted."""
+    """A page, and the number of connections on all pages: a counter, or for one endpoint a count of its rows."""
     limit, after = request.limit, paging.after(call, "connections", request.marker)
     if request.gateway_ids or request.endpoints:
         rows, total = _of_gateway(tx, call, request, after)

@@ -101,8 +101,8 @@ def _merge(
     change: model.ConnectionRequest,
     psk: model.Secret | None,
 ) -> tuple[model.ConnectionRequest, rules.Facts]:
-    """The connection as it would be after the change, and the facts about it. The connection itself is not among its neighbours, and its
-    gateway counts as ACTIVE with room for it.
+    """The connection as it would be after the change, and the facts about it. The facts leave the connection out of its neighbours, and
+    treat its gateway as ACTIVE and not full.
     """
     row, peer, _ = store.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None:
@@ -125,7 +125,7 @@ def _merge(
 def _may_clash_by_psk(
     before: model.Connection, merged: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
 ) -> bool:
-    """Whether the update can make the connection clash with the PSK of another one. An update may keep a clash that was there before."""
+    """Whether the update can cause a clash with the PSK of another connection. An update may keep an existing clash."""
     same = (
         rules.did_pick_by_address(before)
         and merged.psk == psk

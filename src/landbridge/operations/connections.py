@@ -50,7 +50,7 @@ class ChangedConnection:
 
     @property
     def warnings(self) -> tuple[model.Warning, ...]:
-        """What the caller should know. They are found for the answer, after the transaction."""
+        """Warnings for the caller. They are computed for the answer, after the transaction."""
         return rules.warnings(self.connection, self.abilities)
 
     @property
@@ -105,7 +105,7 @@ def _create_all(tx: Transaction, call: Call, request: model.ConnectionBatchReque
 
 
 def _at(place: str, violation: model.Violation, made: dict[str, model.Connection]) -> model.Violation:
-    """The violation in the words of the whole request: it names a connection of the batch by its place, not by an id."""
+    """The violation for the whole request. It names a connection of the batch by its position in place of its id."""
     wrong = violation.wrong
     for other, one in made.items():
         wrong = wrong.replace(one.id, other)

@@ -18,9 +18,9 @@ from landbridge.store import audit_trail, keys
 from landbridge.store import console_sessions as store
 from landbridge.store.database import Transaction
 
-#: A link that was not used within this time is worth nothing.
+#: A link expires after this time.
 LINK_LIFETIME = timedelta(minutes=10)
-#: A use of a session is written when the last one that was written is older than this.
+#: A use of a session is stored when the last stored use is older than this.
 USE_STEP = timedelta(minutes=1)
 #: The actions of the audit trail.
 SIGNED_IN, SIGNED_OUT, LINK_MADE = "sign_in", "sign_out", "make_sign_in_link"
@@ -81,7 +81,7 @@ def find(tx: Transaction, secret: str, limits: config.Console, now: datetime) ->
 
 
 def use(tx: Transaction, secret: str, now: datetime) -> None:
-    """Writes that the session is used now."""
+    """Stores the time of this use of the session."""
     store.use(tx, _hash(secret), now)
 
 

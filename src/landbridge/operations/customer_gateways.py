@@ -1,4 +1,4 @@
-"""Customer gateways: create, show, list, update, delete. They exist only in the store, so every change is complete at once."""
+"""Customer gateways: create, show, list, update, delete. No engine carries them, so every change is complete when it is stored."""
 
 from dataclasses import dataclass
 

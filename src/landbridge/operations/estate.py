@@ -66,7 +66,7 @@ class Estate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstateData:
-    """What the store has on all gateways of a project, or on one of them. `met`: gateway id -> as `redundant` of `EstateGateway`."""
+    """The stored data of all gateways of a project, or of one gateway. `met`: gateway id -> `EstateGateway.redundant`."""
 
     known: Mapping[int, gateways.GatewayRow]
     states: Mapping[int, model.GatewayStatus]
@@ -76,7 +76,7 @@ class EstateData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What a page asks of data that was read before."""
+    """A request for a part of data that was read before."""
 
     data: EstateData
     request: model.EstateRequest
@@ -84,7 +84,7 @@ class Selection:
 
 @operation("read_estate", "reader", "long read")
 def read(tx: Transaction, call: Call, request: model.EstateDataRequest) -> EstateData:
-    """Every tunnel of the project, or of a gateway: the part of `show` that costs most, and that its pages have in common."""
+    """Reads every tunnel of the project or of a gateway. This is the expensive part, which all pages have in common."""
     paused = pauses.list_all(tx)
     known = {
         row.seq: row for row in gateways.list_all(tx, call.project_id) if request.gateway_id in (None, row.gateway.id)
@@ -176,7 +176,7 @@ def _wanted(
 
 
 def _with_text(gateway: model.VpnGateway, tunnels: Sequence[Tunnel], words: Sequence[str]) -> Sequence[Tunnel]:
-    """The tunnels that have each of the words and none of those with a `-` before them. What their gateway has counts for each of them."""
+    """The tunnels that match all words, and none of the words with a leading `-`. The words may also match their gateway."""
     if not words:
         return tunnels
     unwanted = [word[1:] for word in words if word.startswith("-") and len(word) > 1]
@@ -201,7 +201,7 @@ def _has(tunnel: Tunnel, word: str) -> bool:
 
 
 def _gravest(listed: tuple[str, Tunnel]) -> tuple[int, int]:
-    """Of the same health the newest change first."""
+    """The worst health first, and for the same health the newest change first."""
     tunnel = listed[1]
     return _ORDER[tunnel.health], -tunnel.since
 

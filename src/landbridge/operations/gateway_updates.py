@@ -118,8 +118,8 @@ def _changed_connections(
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
 ) -> _Changed:
-    """The connections that depend on the gateway and change with it: the EIP of their endpoint, the policy rules that were derived from its subnets, the
-    policies of its template. Each as it was, as it will be, and its identity on the wire.
+    """The connections that change with the gateway: by the EIP of their endpoint, by policy rules that were derived from its subnets, or by
+    the policies of its template. (before, after, identity on the wire).
     """
     peers = {one.id: _peer(tx, call, one) for one in there}
     updated = [rules.updated_connection(one, was, now, peers[one.id]) for one in there]

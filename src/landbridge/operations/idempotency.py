@@ -1,4 +1,4 @@
-"""Safe retries: the same token with the same path and body within 24 hours gives the first answer again."""
+"""Safe retries: a request with the token, path and body of an earlier one gets the same answer, for 24 hours."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -56,7 +56,7 @@ class GatewayRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
-    """`numbers`: how many connections a project has with a status. `connections` is empty when there are more than the limit; `omitted` is
+    """`numbers`: the number of connections by project and status. `connections` is empty when there are more than the limit; `omitted` is
     then their number.
     """
 

@@ -1,4 +1,4 @@
-"""What a node's agent asks the store for: the gateways, what each one should be, which ones are paused; and where it reports to.
+"""The source of a node's agent: the gateways, the desired state of a gateway, the paused gateways, and the function that takes reports.
 
 These functions run in a transaction, as the operations of the API do. Their caller is an agent, not a client.
 """
@@ -30,7 +30,7 @@ def list_paused(tx: Transaction) -> frozenset[str | None]:
 def desired(
     tx: Transaction, gateway_id: str, *, site: model.Site, vault: Vault, fingerprint_key: bytes
 ) -> model.DesiredGateway | None:
-    """The whole gateway as it should be, PSKs in the clear. None: nothing of it may remain."""
+    """The desired state of the whole gateway, with decrypted PSKs. None: nothing of the gateway may remain."""
     row = gateways.find_any(tx, gateway_id)
     if row is None or row.deleting:
         return None
@@ -115,7 +115,7 @@ class StoreSource:
         self.beat = beat
 
     def gateways(self) -> frozenset[str]:
-        """It also forgets what was reported of gateways that are gone."""
+        """It also forgets the reports of gateways that are gone."""
         there = self._database.read(list_gateways)
         for held in (self._reported, self._looked_at, self._strangers):
             for gone in held.keys() - there:
@@ -183,14 +183,14 @@ class StoreSource:
 def _over_looks(
     before: model.ConnectionObservation | None, now: model.ConnectionObservation, at: datetime, last_look: datetime
 ) -> model.ConnectionObservation:
-    """The observation `now` with what only several looks can tell."""
+    """Adds to the observation `now` the values that need several looks."""
     return traffic.count(before, steady_times.keep(before, now), at, last_look)
 
 
 def _with_new_attempts(
     one: model.ConnectionObservation, before: model.ConnectionObservation | None
 ) -> model.ConnectionObservation:
-    """The observation without the attempts that the last report had."""
+    """Removes the attempts that the last report had."""
     return dataclasses.replace(one, attempts=_new(one.attempts, before.attempts if before else ()))
 
 

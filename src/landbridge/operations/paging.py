@@ -1,5 +1,5 @@
-"""Markers of pages. A marker is a sealed number: it does not tell how much other projects create, and only the list that gave it can
-read it.
+"""Markers of pages. A marker is an encrypted number, so it reveals nothing of other projects. Only the list that returned the marker
+accepts it.
 """
 
 import base64

@@ -15,7 +15,7 @@ _SERVICE = "service"
 
 
 def pause(tx: Transaction, gateway_id: str | None, now: datetime) -> datetime:
-    """Pauses, and returns the time of the pause: `now`, or earlier when it was paused already. Raises NotFound."""
+    """Pauses, and returns the start of the pause: `now`, or the time of a pause that has begun earlier. Raises NotFound."""
     project_id = _project(tx, gateway_id)
     if gateway_id is not None and project_id is None:
         raise errors.NotFound(f"VPN gateway {gateway_id[:64]}")
@@ -25,7 +25,7 @@ def pause(tx: Transaction, gateway_id: str | None, now: datetime) -> datetime:
 
 
 def resume(tx: Transaction, gateway_id: str | None, now: datetime) -> None:
-    """Ends the pause of the gateway, or that of the whole service, and no other pause. Raises NotFound."""
+    """Ends one pause: that of the gateway, or that of the whole service. Raises NotFound."""
     if not pauses.remove(tx, gateway_id):
         what = "the service" if gateway_id is None else f"VPN gateway {gateway_id[:64]}"
         raise errors.NotFound(f"a pause of {what}")

@@ -88,7 +88,7 @@ def _fits(given: str, device: peerconfig.Device, field: str) -> bool:
 
 
 def _number(version: str) -> list[int]:
-    """The first two numbers of a version, in any spelling. A device with several version lines has those of the oldest."""
+    """The first two numbers of a version, in any spelling. For a device with several release lines, those of the oldest line."""
     return [int(digits) for digits in re.findall("[0-9]{1,9}", version)[:2]]
 
 

@@ -10,9 +10,9 @@ from landbridge.store.database import Transaction
 
 @operation("probe_vpn_connection", "admin", "write")
 def order(tx: Transaction, call: Call, request: model.ProbeRequest) -> model.RecordedProbe:
-    """Orders a probe of the connection's device, or a check of the path through the tunnel (`path`). Raises Invalid when an order waits. A probe:
-    also when the device has no address, or a CHILD_SA is up. A check: also when no CHILD_SA is up, or a probe is asked too. A second order with the
-    same token is the first one.
+    """Orders a probe of the connection's device, or a check of the path through the tunnel (`path`). Raises Invalid when an order waits
+    already; for a probe, when the device has no address or a CHILD_SA is up; for a check of the path, when no CHILD_SA is up or the
+    request asks for a probe too. A second order with the same token returns the first one.
     """
     return idempotency.once(
         tx, call, order.name, codec.recorded_probe, lambda: _order(tx, call, request), request.connection_id

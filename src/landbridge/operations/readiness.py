@@ -1,4 +1,4 @@
-"""What `/readyz` says of the service."""
+"""The answer of `/readyz`."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -40,7 +40,7 @@ def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) ->
 
 
 def load(tx: Transaction, known: model.KnownConnection, gateway: RelatedToGateway | None) -> Related:
-    """`gateway`: that of the connection's VPN gateway. None: the VPN gateway is gone, and nothing is related."""
+    """`gateway`: the result of `load_gateway`; None when the VPN gateway is gone, and nothing is related."""
     connection = known.connection
     if gateway is None:
         return Related()

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 PERIOD = 60.0
 #: Connections of a transaction, so that other writers wait only some milliseconds.
 BATCH = 500
-#: Milliseconds between two looks whose echoes are taken: an engine reports the echoes of the last minute.
+#: Milliseconds between two looks whose echoes are taken. An engine reports the echoes of the last minute.
 _ECHOES_EVERY = 55_000
 
 Collected = dict[str, dict[int, Sample]]
@@ -56,7 +56,7 @@ class Sampler:
                     self._collect(connection_id, samples.of_echoes(one, echoes_since, until))
 
     def _echo_window(self, gateway_id: str, since: int, until: int) -> int | None:
-        """Where the echoes begin that were not taken yet; None while it is too early to take them."""
+        """The start of the echoes that were not taken yet; None when it is too early to take them."""
         last = self._echoes_at.setdefault(gateway_id, since)
         if until - last < _ECHOES_EVERY:
             return None

@@ -1,4 +1,4 @@
-"""Makes samples of looks at a connection, and one sample of several. Pure. Times are milliseconds since 1970."""
+"""Makes samples from looks at a connection, and adds samples up. Pure. Times are milliseconds since 1970."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -18,8 +18,8 @@ def slot_at(ring: Ring, at: int) -> int:
 def of_traffic(
     before: model.ConnectionObservation, now: model.ConnectionObservation, since: int, until: int
 ) -> Iterator[tuple[int, Sample]]:
-    """(slot of the finest ring, sample) of the time between two looks that followed each other. The bytes are spread evenly over it. The state
-    that the first look found counts for the whole time. A counter that went backwards was started anew, and its bytes are not counted.
+    """(slot of the finest ring, sample) for the time between two consecutive looks. The bytes are spread evenly over it. The state that the
+    first look found counts for the whole time. A counter that went backwards was started anew, and its bytes are not counted.
     """
     came = max(0, now.traffic.bytes_in - before.traffic.bytes_in)
     went = max(0, now.traffic.bytes_out - before.traffic.bytes_out)

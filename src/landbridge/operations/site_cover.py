@@ -1,4 +1,4 @@
-"""Compares the site file with the store: which gateways the site file no longer covers, and which addresses are not free.
+"""Compares the site file with the store, and finds gateways that the site file no longer covers and addresses that are not free.
 
 It reads the store and changes nothing. A gateway that the site file does not cover stays as it is: nobody knows how it is attached.
 """
@@ -20,7 +20,7 @@ MAX_LOGGED = 100
 
 
 def uncovered(tx: Transaction, gateway: model.VpnGateway, site: model.Site) -> tuple[str, ...]:
-    """The EIPs and the network of the gateway that the site file no longer has. A network counts where the gateway is plugged into it: a
+    """The EIPs and the network of the gateway that the site file no longer has. Only a network that the gateway is attached to counts: a
     network that exists only in the API is never missing.
     """
     lost = [

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from landbridge import model
 
-#: A time that differs by so much is the same one.
+#: Times that differ by at most this much count as equal.
 ROUNDING = timedelta(seconds=2)
 _TIMES = ("installed_at", "last_in_at", "last_out_at")
 

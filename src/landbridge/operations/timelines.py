@@ -71,8 +71,8 @@ def _newest_first(entry: Entry) -> tuple[int, str, int]:
 
 
 def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, limit: int) -> Iterator[Entry]:
-    """The entries that are not newer than `last` (milliseconds). From the audit trail it takes at most `limit` events of the connection, of
-    its VPN gateway and of its customer gateway; those of both gateways only since the connection was created.
+    """The entries up to the time `last` (milliseconds). The audit trail gives at most `limit` events each of the connection, its VPN
+    gateway and its customer gateway. Events of the gateways count since the creation of the connection.
     """
     items: Iterator[tuple[datetime, Item]] = itertools.chain(
         ((attempt.updated_at, attempt) for attempt in attempts.of_connection(tx, row.seq)),

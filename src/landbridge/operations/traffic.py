@@ -15,7 +15,7 @@ Pair = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(slots=True)
 class _Packets:
-    """Of a pair, since the last look."""
+    """The packets of a pair since the last look."""
 
     came: int = 0
     went: int = 0
@@ -63,7 +63,7 @@ def _is_older(child: model.ChildSa, look: datetime | None) -> bool:
 def _one_ways(
     before: model.ConnectionObservation, passed: Mapping[Pair, _Packets], last_look: datetime, look: datetime
 ) -> Iterator[model.OneWay]:
-    """A pair whose device answers does not hide one whose device does not. A look that finds no new packets of a pair changes nothing."""
+    """A pair with answers does not hide a pair without answers. A look that finds no new packets of a pair changes nothing."""
     known = {(one.local_ts, one.remote_ts): one for one in before.one_way_pairs}
     for pair, packets in passed.items():
         last = known.get(pair)

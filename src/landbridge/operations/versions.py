@@ -9,7 +9,7 @@ from landbridge import errors
 def etag(generation: int, *shown: str | int) -> str:
     """The version of a resource. It changes with everything that a GET shows, except the status (decision 26).
 
-    `shown`: the resource as JSON, and the values that a GET shows beside it.
+    `shown`: the resource as JSON, and the other values that a GET shows.
     """
     content = "\n".join(map(str, shown)).encode()
     return f'"{generation}-{hashlib.sha256(content).hexdigest()[:16]}"'

@@ -1,9 +1,9 @@
-"""Certificates that a request brings: read from PEM and checked for the published faults, VPN.0070 to VPN.0076.
+"""Reads the certificates of a request from PEM, and checks them for the published faults, VPN.0070 to VPN.0076.
 
-The API takes certificates for GM (the Chinese national algorithms) only: SM2 keys, signed with SM2-with-SM3 (GM/T 0009).
-`cryptography` reads such a certificate, but has no public key of that curve: `sm2` takes it from the certificate's DER.
-It decodes a part of a certificate only when the part is asked for: `read` asks for all parts at once, and nothing else asks.
-A CA certificate is a trust anchor, which its owner vouches for: its own signature is not verified.
+The API takes certificates for GM (the Chinese national algorithms) only: SM2 keys, signed with SM2-with-SM3 (GM/T 0009). `cryptography`
+reads such a certificate, but has no public key of that curve: `sm2` takes it from the certificate's DER. `cryptography` decodes a part of a
+certificate at the first access. `read` accesses all parts, and no other function does. A CA certificate is a trust anchor, which its owner
+vouches for: its own signature is not verified.
 """
 
 import dataclasses
@@ -172,7 +172,7 @@ def _check_usage(path: str, certificate: Certificate, *, encrypts: bool) -> Iter
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two texts are one certificate, however each is written."""
+    """Whether two texts are the same certificate, in any spelling."""
     try:
         return one == other or read(one).shown.content == read(other).shown.content
     except Unsound:

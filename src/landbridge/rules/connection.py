@@ -15,7 +15,7 @@ from landbridge.rules import fields, ipv4, policies, policy_rules, policy_templa
 
 STYLES, HA_ROLES = allowed_values.STYLES, allowed_values.HA_ROLES
 RULES_ALLOWED = f"{allowed_values.RULES} rules"
-#: Blocks that are never a customer's network. The page names the first two, "such as".
+#: Blocks that are never a customer's network. The page names the first two as examples.
 RESERVED = tuple(map(ipv4.block, model.RESERVED_NETS))
 #: Each allowed character with its kind.
 PSK_KINDS = {
@@ -77,7 +77,7 @@ def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
 
 
 def identity(request: model.ConnectionRequest, facts: Facts) -> str:
-    """What tells this tunnel from other tunnels of the same endpoint on the wire: the peer's address and both ids.
+    """The values that distinguish this tunnel on the wire from other tunnels of the same endpoint: the peer's address and both ids.
 
     IKE daemons compare names without regard to case.
     """
@@ -88,7 +88,7 @@ def identity(request: model.ConnectionRequest, facts: Facts) -> str:
 
 
 def stored_identity(connection: model.Connection, peer: model.CustomerGateway) -> str:
-    """The beginning of the `identity` of a stored connection. A GM connection does not keep its ids."""
+    """The beginning of the `identity` of a stored connection. A GM connection stores no ids."""
     ike = connection.ike_policy
     ids = ((ike.local_id_type, ike.local_id), (ike.peer_id_type, ike.peer_id))
     return _identity(peer.address_for(connection.style), (one for one in ids if one[0] is not None))
@@ -99,7 +99,7 @@ def _identity(address: str | None, ids: Iterable[tuple[str | None, str | None]])
 
 
 def tunnel_blocks(request: model.ConnectionRequest, generated: fields.Generated) -> tuple[int, ...]:
-    """The /30s to look up: those that the request names, or the candidates to pick from."""
+    """The /30s to look up: the blocks that the request names, or else the candidates."""
     given = [a for a in (request.tunnel_local_address, request.tunnel_peer_address) if a is not None]
     if not given:
         return generated.tunnel_blocks
@@ -241,10 +241,9 @@ def _is_gm(facts: Facts) -> bool:
 
 
 def _without_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> bool:
-    """Whether `peer_subnets` is neither needed nor stored: an enterprise router learns the routes, or is told them
-    elsewhere.
+    """Whether `peer_subnets` is neither needed nor stored, because an enterprise router gets its routes from elsewhere.
 
-    For an unknown gateway the answer is that of a router, so that no violation is wrong.
+    True for an unknown gateway, so that no violation is wrong.
     """
     attached = facts.gateway.gateway.attachment_type if facts.gateway else "er"
     return attached == "er" and style(request) in ("policy", "bgp")
@@ -349,7 +348,7 @@ def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Itera
 
 
 def _check_derivable(facts: Facts) -> Iterator[model.Violation]:
-    """A connection without rules gets one rule for each local subnet, if these are not too many."""
+    """Checks that a connection without rules can get one rule for each local subnet."""
     if facts.gateway is None:
         return
     local = facts.gateway.gateway.local_subnets
@@ -412,7 +411,7 @@ def _check_ha_role(
 def _check_neighbours(
     request: model.ConnectionRequest, facts: Facts, ours: model.Endpoint | None
 ) -> Iterator[model.Violation]:
-    """Finds a connection that the IKE daemon could not tell from this one."""
+    """Refuses a connection that the IKE daemon cannot distinguish from an existing one."""
     if ours is None or facts.customer_gateway is None or not facts.neighbours:
         return
     wire = identity(request, facts)

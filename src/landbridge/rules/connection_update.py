@@ -56,7 +56,7 @@ def merge(
 
 
 def _tunnel_pair(change: model.ConnectionRequest, was: model.Connection) -> Identity:
-    """One new address alone brings the other host of its own /30, because the old other address cannot stay."""
+    """When the request has one new address, the other address becomes the other host of the same /30."""
     local, peer = change.tunnel_local_address, change.tunnel_peer_address
     if local in (None, was.tunnel_local_address) and peer in (None, was.tunnel_peer_address):
         return was.tunnel_local_address, was.tunnel_peer_address
@@ -66,7 +66,7 @@ def _tunnel_pair(change: model.ConnectionRequest, was: model.Connection) -> Iden
 def _policy_rules(
     given: tuple[model.PolicyRuleRequest, ...] | None, was: model.Connection, local_subnets: tuple[str, ...]
 ) -> tuple[model.PolicyRuleRequest, ...]:
-    """Empty when the rules are to be derived: they were derived before, or the request empties the list."""
+    """The policy rules. Empty when they must be derived: the rules before were derived, or the request empties the list."""
     present = policy_rules.asked(was.policy_rules)
     wanted = present if given is None else tuple(policy_rules.with_indexes_of(was.policy_rules, given))
     return () if wanted == present and policy_rules.are_derived(was, local_subnets) else wanted
@@ -103,7 +103,7 @@ def _ike(asked: model.IkePolicyRequest, was: model.IkePolicy, ends: policies.Sid
 
 
 def _identity(asked: Identity, was: Identity, default: Identity) -> Identity:
-    """An id that is the default follows its end. A new kind of id replaces the old id."""
+    """A default id follows its end. A new type of id replaces the old id."""
     kind, value = asked
     if kind in (None, was[0]) and value in (None, was[1]):
         return (None, None) if was == default else was

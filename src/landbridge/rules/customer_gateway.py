@@ -1,8 +1,8 @@
 """Creating and updating a customer gateway, in the present form (`id_type`, `id_value`) or the older one (`ip`,
 `route_mode`).
 
-An update changes the name and the CA certificate. A client may send back all that it read: the rules accept an unchanged
-field, and refuse a changed field that cannot change, by its name.
+An update changes the name and the CA certificate. A client may send back all that it read: the rules accept every unchanged field, and
+refuse a new value of a field that cannot change.
 """
 
 import dataclasses

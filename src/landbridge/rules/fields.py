@@ -10,7 +10,7 @@ from landbridge.model import allowed_values
 from landbridge.rules import ipv4
 
 _TAG_SPECIALS = frozenset(allowed_values.TAG_SPECIALS)
-#: Where no device and no network is: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
+#: Blocks without devices and networks: this network, loopback, link-local, multicast and reserved (API: VPN.0204).
 UNROUTABLE = tuple(map(ipv4.block, model.UNROUTABLE_NETS))
 SUBNETS_ALLOWED = f"{allowed_values.SUBNETS} CIDR blocks"
 
@@ -56,7 +56,7 @@ def _touch(one: str, other: str) -> bool:
 def check_value(
     path: str, value: str | int | None, allowed: allowed_values.Choice | allowed_values.Range, where: str = ""
 ) -> Iterator[model.Violation]:
-    """`where`: the circumstances in which only these values are allowed, with a space before them."""
+    """`where`: the condition under which only these values are allowed, with a leading space."""
     if value is None or value in allowed:
         return
     if isinstance(allowed, allowed_values.Choice):

@@ -70,7 +70,7 @@ def _chosen(request: model.GatewayRequest, field: str) -> str:
 def _eips(
     request: model.GatewayRequest,
 ) -> tuple[tuple[str, model.EipRequest | None], tuple[str, model.EipRequest | None]]:
-    """What the request asks for each endpoint, after the name of the field: `eip1` or the older `master_eip`."""
+    """(field, request) for the EIP of each endpoint. The field is `eip1` or the older `master_eip`."""
     first = (
         ("master_eip", request.master_eip) if request.eip1 is None and request.master_eip else ("eip1", request.eip1)
     )
@@ -122,7 +122,7 @@ def _check_attachment(request: model.GatewayRequest, facts: Facts) -> Iterator[m
 
 
 def _is_others(network: model.Network, taken: Taken) -> bool:
-    """Whether a gateway of another project is plugged into the network. That project then has the network for itself."""
+    """Whether a gateway of another project is attached to the network. The network then belongs to that project alone."""
     return any(one in taken and taken[one] is None for one in _vpc_link(network))
 
 
@@ -134,7 +134,7 @@ def _listed_networks(facts: Facts) -> str:
 
 
 def vpc_link(network_id: str) -> str:
-    """The entry of `Facts.taken` for the one gateway that is plugged into the network."""
+    """The key in `Facts.taken` of the one gateway that is attached to the network."""
     return f"{VPC_LINK} {network_id}"
 
 
@@ -143,13 +143,13 @@ def _vpc_link(network: model.Network | None) -> tuple[str, ...]:
 
 
 def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str, ...]:
-    """What the gateway has of the site for itself alone: EIPs or private addresses, and the one address in its network."""
+    """The resources of the site that the gateway uses exclusively: EIPs or private addresses, and the one address in its network."""
     return (*(endpoint.eip_id or endpoint.address for endpoint in gateway.endpoints), *_vpc_link(network))
 
 
 def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str] | None:
-    """The keys that `Facts.taken` needs: what the request names. None: all keys, since the gateway picks EIPs from the pool, or
-    addresses from a range.
+    """The keys that `Facts.taken` must have: the EIPs and addresses that the request names. None: all keys, since the service picks EIPs
+    from the pool or addresses from a range.
     """
     eips = [eip.id if eip is not None else None for _, eip in _eips(request)]
     addresses = [request.access_private_ip_1, request.access_private_ip_2]
@@ -261,7 +261,7 @@ def _check_private_addresses(
 
 
 def _check_private_address(field: str, given: str, facts: Facts, allowed: tuple[str, str]) -> Iterator[model.Violation]:
-    """A refusal does not tell what has the address: another project, a device or this machine."""
+    """A refusal does not reveal who uses the address: another project, a device or this machine."""
     number = ipv4.parse_address(given)
     if number is None:
         yield model.Violation(field, f"{given!r} is not an IPv4 address", "such as 192.168.52.9")

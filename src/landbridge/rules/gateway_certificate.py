@@ -16,7 +16,7 @@ from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.rules import certificate, fields, sm2
 
-#: The parts of a request that are certificates, each with its private key.
+#: (certificate, private key): the fields of a request.
 PAIRS = (("certificate", "private_key"), ("enc_certificate", "enc_private_key"))
 CHAIN = "certificate_chain"
 _CERTIFICATES = (CHAIN, *(field for field, _ in PAIRS))
@@ -67,7 +67,7 @@ def _check_certificate(
     changed: set[str],
     check_one: Callable[[str, str], Iterator[model.Violation]],
 ) -> Generator[model.Violation, None, certificate.Certificate | None]:
-    """The certificate as the rules read it; None while something is wrong with it."""
+    """The parsed certificate; None when it has a violation."""
     content: str | None = getattr(request, field)
     if content is None:
         yield model.Violation(field, "is mandatory", f"a {'CA ' if field == CHAIN else ''}certificate in PEM")

@@ -213,8 +213,8 @@ def bumps_generation(was: model.VpnGateway, now: model.VpnGateway) -> bool:
 
 
 def follows(connection: model.Connection, was: model.VpnGateway, now: model.VpnGateway) -> bool:
-    """Whether a connection changes with its gateway, where both endpoints keep their EIPs. One whose gateway loses its template keeps what it
-    has.
+    """Whether a connection changes with its gateway when both endpoints keep their EIPs. Without a template after the update, the
+    connection keeps its policies.
     """
     if connection.style == "policy-template":
         return now.policy_template not in (None, was.policy_template)
@@ -256,8 +256,8 @@ def check_peers(now: model.VpnGateway, request: model.GatewayChange, peers: Peer
 def check_identities(
     request: model.GatewayChange, updated: list[tuple[model.Connection, str]]
 ) -> Iterator[model.Violation]:
-    """Finds connections that are the same on the wire now, and differed in their addresses before. `updated`: the results of
-    `updated_connection`.
+    """Refuses an update after which two connections have the same identity on the wire, which their addresses distinguished before.
+    `updated`: the results of `updated_connection`.
     """
     seen: dict[tuple[int, str], str] = {}
     for connection, identity in updated:

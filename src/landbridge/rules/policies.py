@@ -1,4 +1,4 @@
-"""IKE and IPsec policies: the tables of the API page, what may not go together, and the complete values.
+"""IKE and IPsec policies: the tables of the API page, forbidden combinations, and the complete values.
 
 Source: Tables 5, 6 and 7 of "Creating a VPN Connection". A GM gateway has tables of its own.
 """
@@ -18,7 +18,7 @@ _Fields = TypeVar("_Fields", allowed_values.IkeFields, allowed_values.IpsecField
 
 
 def _either(one: _Fields, other: _Fields) -> _Fields:
-    """The values that one of the two kinds of gateways accepts. The kinds differ in choices only."""
+    """The values that at least one of the two kinds of gateways accepts. The kinds differ only in choices."""
     changes: dict[str, Any] = {}
     for name in vars(one):
         allowed: Any = getattr(one, name)
@@ -171,7 +171,7 @@ def complete_ipsec(request: model.IpsecPolicyRequest, *, gm: bool) -> model.Ipse
 
 
 def warnings(ike: model.IkePolicy, ipsec: model.IpsecPolicy) -> Iterator[model.Warning]:
-    """Choices that the page asks to exercise caution with."""
+    """Warnings about the choices that the page calls weak."""
     for path, value in (
         ("ikepolicy.authentication_algorithm", ike.authentication_algorithm),
         ("ikepolicy.encryption_algorithm", ike.encryption_algorithm),

@@ -102,7 +102,7 @@ def uncovered_local(
 
 
 def _uncovered(blocks: Iterable[str], subnets: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """The numbered subnets that the blocks together do not contain as a whole."""
+    """The subnets, with their numbers, that the blocks together do not contain completely."""
     spans = ipv4.joined(map(ipv4.block, blocks))
     for index, subnet in subnets:
         first, last = ipv4.block(subnet).ends

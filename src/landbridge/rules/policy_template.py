@@ -16,7 +16,7 @@ IPSEC = ("authentication_algorithm", "encryption_algorithm", "pfs", "lifetime_se
 
 
 def find(style: str, gateway: model.VpnGateway | None) -> model.PolicyTemplate | None:
-    """The template that a connection of this style follows. None: the connection has policies of its own."""
+    """The template that a connection of this style follows; None for a connection with its own policies."""
     return gateway.policy_template if gateway is not None and style == "policy-template" else None
 
 
@@ -43,7 +43,7 @@ def completed(request: model.ConnectionRequest, template: model.PolicyTemplate |
 
 
 def following(merged: model.ConnectionRequest, change: model.ConnectionRequest) -> model.ConnectionRequest:
-    """A merged request of an update, in which what the change does not ask for follows the template."""
+    """The merged request of an update. Fields that the change does not name follow the template."""
     return replace(
         merged,
         ike_policy=replace(merged.ike_policy, **{field: getattr(change.ike_policy, field) for field in IKE}),

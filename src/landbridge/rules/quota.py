@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from landbridge import model
 
-#: The kinds in the order of the page; each is the name of the resource in the body of its create.
+#: The kinds, in the order of the page. A kind is the name of the resource in the body of a create.
 KINDS = ("customer_gateway", "vpn_connection", "vpn_gateway")
 WITHOUT_LIMIT = 0
 

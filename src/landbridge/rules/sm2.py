@@ -1,7 +1,7 @@
-"""SM2 over GB/T 32918: whose public key a private key is, and whether a signature is of a key. `cryptography` has neither.
+"""SM2 (GB/T 32918): the public key of a private key, and the verification of signatures. `cryptography` has neither.
 
-It only ever checks: nothing is signed or hidden with it, so it need not run in constant time. Keys and signatures are read from
-DER (X.690). Its tags here: 2 INTEGER, 3 BIT STRING, 4 OCTET STRING, 0x30 SEQUENCE, 0xA0 and 0xA1 parts that may be left out.
+This module signs and encrypts nothing, so it need not run in constant time. Keys and signatures are read from DER (X.690). Its tags here: 2
+INTEGER, 3 BIT STRING, 4 OCTET STRING, 0x30 SEQUENCE, 0xA0 and 0xA1 parts that may be left out.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ G = (
     0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
     0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
 )
-#: GM/T 0009 names the signer so when nothing else was agreed; OpenSSL 3.0 leaves the name empty when it is not told.
+#: The default name of the signer by GM/T 0009, and the empty name that OpenSSL 3.0 uses by default.
 SIGNERS = (b"1234567812345678", b"")
 #: The name of the curve in DER, and the AlgorithmIdentifier of its keys without its head: id-ecPublicKey and that name.
 CURVE = bytes.fromhex("06082a811ccf5501822d")
@@ -37,7 +37,7 @@ def public_key(private: int) -> Point | None:
 
 
 def elements(der: bytes) -> list[Element] | None:
-    """What stands in `der` one after the other; None where that is no DER."""
+    """The elements of `der`, in order; None when `der` is not valid DER."""
     found: list[Element] = []
     while der:
         if len(der) < 2:
@@ -56,7 +56,7 @@ def elements(der: bytes) -> list[Element] | None:
 
 
 def sequence(der: bytes) -> list[Element] | None:
-    """The parts of the one SEQUENCE that `der` is; None where it is none."""
+    """The elements of a SEQUENCE; None when `der` is not exactly one SEQUENCE."""
     match elements(der):
         case [(0x30, content)]:
             return elements(content)
@@ -64,15 +64,13 @@ def sequence(der: bytes) -> list[Element] | None:
 
 
 def public_point(bits: bytes) -> Point | None:
-    """The point of the curve that a BIT STRING has, uncompressed (SEC 1, 2.3.4); None where it has none."""
+    """The uncompressed point (SEC 1, 2.3.4) in a BIT STRING; None when there is none on the curve."""
     found = int.from_bytes(bits[2:34], "big"), int.from_bytes(bits[34:], "big")
     return found if len(bits) == 66 and bits[:2] == b"\x00\x04" and is_on_curve(found) else None
 
 
 def public_key_of(der: bytes, *, wrapped: bool) -> Point | None:
-    """The public key of the private key that `der` is: an ECPrivateKey (RFC 5915), or one that is `wrapped` in PKCS #8 (RFC 5208).
-    None for anything else.
-    """
+    """The public key of a private key: an ECPrivateKey (RFC 5915), or with `wrapped` a key in PKCS #8 (RFC 5208). None for anything else."""
     if wrapped:
         match sequence(der):
             case [(0x02, b"\x00"), (0x30, algorithm), (0x04, inner), *more] if algorithm == ALGORITHM and [
@@ -89,7 +87,7 @@ def public_key_of(der: bytes, *, wrapped: bool) -> Point | None:
 
 
 def _ends(key: Point, *, wrapped: bool) -> list[list[Element]]:
-    """What may follow the number: the curve, which PKCS #8 has told already, and the public key, which must be its own."""
+    """The elements that may follow the number: the curve, which PKCS #8 has named already, and the public key of this private key."""
     curve, public = (0xA0, CURVE), (0xA1, b"\x03\x42\x00\x04" + b"".join(n.to_bytes(32, "big") for n in key))
     return [[curve], [curve, public], *([[], [public]] if wrapped else [])]
 
@@ -103,7 +101,7 @@ def numbers(signature: bytes) -> tuple[int, int] | None:
 
 
 def verifies(message: bytes, r: int, s: int, key: Point) -> bool:
-    """Whether (r, s) is the key's signature of the message, under SM3."""
+    """Whether (r, s) is a signature of the message by this key, with SM3."""
     t = (r + s) % N
     if not (1 <= r < N and 1 <= s < N and t and is_on_curve(key)):
         return False

@@ -1,7 +1,7 @@
 """What a change of a connection does to its tunnel, before the change is made.
 
-The planner of the engine compares the names of what is loaded (docs/decisions/0043 for the pre-shared key). This module compares two connections instead, and
-a test holds it against the planner. Where it cannot know, it says more than will happen, never less.
+The planner of the engine compares the names of what is loaded (docs/decisions/0043 for the pre-shared key). This module compares two
+connections instead, and a test holds it against the planner. When in doubt, it reports the larger effect.
 """
 
 import dataclasses
