@@ -1,5 +1,5 @@
-"""What an engine carries on its data plane, and why it does not carry a connection. Answers, printed configurations and
-the engine read it here. Pure.
+"""What an engine carries on its data plane, and why it does not carry a connection. Answers, printed configurations and the engine use this
+module. Pure.
 """
 
 from dataclasses import dataclass, field
@@ -44,8 +44,8 @@ def abilities_of(engine: str, plane: Plane, *, bgp: bool = True) -> Abilities:
 
 
 def uncarried(connection: Connection, abilities: Abilities) -> Warning | None:
-    """Why an engine with these abilities does not carry the connection; None when it does. Other connections of the
-    gateway play no part.
+    """Why an engine with these abilities does not carry the connection; None when it does. Other connections of the gateway make no
+    difference.
 
     `field` is the field of the request that decides, `text` is the engine's reason.
     """

@@ -1,9 +1,8 @@
-"""What one field of a request may hold, whatever stands in the others. Every bound, default and list stands here, once.
+"""The allowed values of a field of a request, independent of the other fields. Every bound, default and list is here, and nowhere else.
 
-The rules check values against these tables, the OpenAPI document and the messages are built from them, and a test holds the
-pages of `docs/reference` to them. `value in table.field` says whether a value is allowed, `str(table.field)` what is allowed.
-The source of each table is named beside it. Patterns are those of JSON Schema: regular expressions that Python and ECMAScript
-read alike.
+The rules check values against these tables, the OpenAPI document and the messages are made of them, and a test compares them with the pages
+of `docs/reference`. `value in table.field` says whether a value is allowed, `str(table.field)` what is allowed. The source of each table is
+named beside it. Patterns are those of JSON Schema: regular expressions that Python and ECMAScript read alike.
 """
 
 import functools

@@ -1,6 +1,6 @@
-"""What ought to be: everything that an engine needs to know of one gateway, secrets included.
+"""The desired state: everything that an engine needs to know of one gateway, with secrets.
 
-A DesiredGateway is whole: an engine makes the world equal to it and needs no other source.
+A DesiredGateway is complete: an engine makes the machine equal to it and reads nothing else.
 """
 
 from dataclasses import dataclass, field

@@ -33,7 +33,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with a success
-    """What the caller should know about a request that is carried out: a weak choice, or one that does not do what it seems to do."""
+    """A warning about a request that is carried out: a weak choice, or a choice without the effect that it seems to have."""
 
     field: str
     text: str
@@ -61,5 +61,5 @@ class CheckResult:
 
 
 def is_at(field: str, path: str) -> bool:
-    """Whether the field of a finding is the one with this path, or lies in it."""
+    """Whether the field of a finding has this path, or is inside the field with this path."""
     return field == path or field.startswith((f"{path}[", f"{path}."))

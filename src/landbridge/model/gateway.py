@@ -1,4 +1,4 @@
-"""The VPN gateway and the inventory it is made from: EIPs, networks, zones and nodes of the site file."""
+"""The VPN gateway, and the inventory of the site file: EIPs, networks, zones and nodes."""
 
 import dataclasses
 from collections.abc import Collection
@@ -55,7 +55,7 @@ class GatewayRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayChange:
-    """What is to change of a gateway; what is absent stays. `rest`: fields that cannot change, which a client may send as it read them."""
+    """The changes of an update. Absent fields stay. `rest`: fields that cannot change; a client may send them with the values that it read."""
 
     name: str | None = None
     local_subnets: tuple[str, ...] | None = None
@@ -200,7 +200,7 @@ class Eip:
 
     @property
     def uplink(self) -> str:
-        """What the gateway's uplink is attached to. Both EIPs of a gateway have the same uplink."""
+        """The network that the uplink of a gateway with this EIP is attached to. Both EIPs of a gateway have the same uplink."""
         return f"macvlan {self.interface}" if self.attach == "macvlan" else "routed"
 
 
@@ -242,7 +242,7 @@ class Site:
     unavailable_addresses: frozenset[str] = frozenset()
 
     def for_project(self, project_id: str, has: Collection[str] = ()) -> "Site":
-        """The part of the site that a project may use; `has`: ids of EIPs that it has already, whoever may use them now."""
+        """The part of the site that a project may use. `has`: ids of EIPs that the project uses already, which it keeps."""
         return dataclasses.replace(
             self,
             eips=tuple(eip for eip in self.eips if _may_use(project_id, eip.projects) or eip.id in has),

@@ -2,7 +2,7 @@
 
 Only an engine reads the log lines and events of its daemon; it makes facts of them. An algorithm has the name of the API (`aes-128`,
 `sha2-256`, `group15`), or the daemon's name when the API does not have the algorithm. The `line` of a fact is the daemon's line, verbatim.
-It has two lines, one below the other, when the fact came from two, and is empty when the fact came from an event.
+It has two lines when the fact came from two, and is empty when the fact came from an event.
 """
 
 from collections.abc import Iterable, Iterator

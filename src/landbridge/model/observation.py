@@ -1,4 +1,4 @@
-"""What is: an engine's report of one gateway, the same for every engine. It holds facts, never a status."""
+"""The observed state: what an engine reports of one gateway. It is the same for every engine. It holds facts, never a status."""
 
 from dataclasses import dataclass
 from datetime import datetime

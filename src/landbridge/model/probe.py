@@ -21,8 +21,8 @@ PathOutcome = Literal["passes", "reported", "black_hole", "unanswered"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeRequest:
-    """An operator's order. Phase 1 is asked where no IKE_SA is up. `phase_2`: ask for the ESP algorithms too; `identity`: ask which
-    id the device has. `path`: nothing of that, but how large a packet may be in the tunnel, which is up.
+    """An operator's order. The device is asked about phase 1 when no IKE_SA is up. `phase_2`: ask for the ESP algorithms too. `identity`:
+    ask for the id of the device. `path`: only find the largest packet that passes the tunnel, which is up.
     """
 
     connection_id: str

@@ -1,4 +1,4 @@
-"""What carries the subnets behind a VPN gateway, and which single failure would cut which of them."""
+"""Which connections carry the subnets behind a VPN gateway, and which single failure would cut which subnets."""
 
 from dataclasses import dataclass
 from typing import Literal

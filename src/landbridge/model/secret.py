@@ -1,10 +1,10 @@
-"""A string that must not be printed by accident: in a log, a traceback, a repr or an f-string it shows as stars."""
+"""A string that is not printed by accident: logs, tracebacks, `repr` and f-strings show stars."""
 
 from typing import Any
 
 
 class Secret:
-    """Holds text that only `reveal()` gives out; compares by content, hashes, never pickles."""
+    """Text that only `reveal()` returns. Secrets compare by content, can be hashed, and cannot be pickled."""
 
     __slots__ = ("_text",)
 

@@ -37,7 +37,7 @@ class TaggedResource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagValuesRequest:
-    """A key with any of these values; none at all is any value."""
+    """A key with any of these values. Without values: a key with any value."""
 
     key: str | None = None
     values: tuple[str, ...] | None = None
@@ -51,7 +51,7 @@ class MatchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagSearchRequest:
-    """Resources that have each of these keys, and this name; or, `without_any_tag`, no tag at all."""
+    """A search for resources that have all these keys and this name, or with `without_any_tag` for resources without tags."""
 
     resource_type: str
     without_any_tag: bool | None = None

@@ -1,6 +1,6 @@
 """The pairs of subnets that a connection carries, for the engine and for the other side's configuration. Pure.
 
-The engine decides which selectors its data plane makes of the pairs.
+The engine maps these pairs to the selectors of its data plane.
 """
 
 from collections.abc import Iterator

@@ -59,8 +59,8 @@ def _mode(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 
 
 def _ids(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    """One id of the device's message, or both, belong to no connection. If the texts of both ids are ours, a type differs: charon logs the
-    text of an id without its type.
+    """At least one id of the device's message belongs to no connection. When the texts of both ids are ours, a type differs: charon logs
+    the text of an id without its type.
     """
     for fact in view.facts_of(negotiation.NoConnection)[-1:]:
         if fact.reason != "ids":
@@ -185,7 +185,7 @@ def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 
 
 def _no_key(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    """We have keys for all ids of our connections, so one of the two ids in the device's message is unknown here."""
+    """We have keys for all ids of our connections, so one of the ids in the device's message is not among them."""
     for fact in view.facts_of(negotiation.KeyMismatch)[-1:]:
         if fact.problem == "absent":
             yield rule_context.cause(

@@ -39,7 +39,7 @@ def find(context: Context) -> tuple[model.Cause, ...]:
 
 
 def _present(context: Context, session: model.BgpSession) -> model.BgpFault | None:
-    """The last fault, unless it is one of a beginning, or one of the path from before the tunnel came up."""
+    """The last fault. Faults that every new session has, and faults of the path from before the tunnel came up, do not count."""
     fault = session.fault
     if fault is not None and fault.code in _OF_BEGINNING:
         return fault if _lasts(context, session) else None
@@ -119,7 +119,7 @@ def _hold_timer(context: Context, session: model.BgpSession, fault: model.BgpFau
 
 
 def _ends_without_routes(context: Context) -> int:
-    """How often the hold timer lately ended a session in which no route was seen; 0 when a later session had routes."""
+    """How often the hold timer recently ended a session without routes; 0 when a later session had routes."""
     changes = context.related.sessions
     ends = 0
     for before, after in itertools.pairwise(changes):
@@ -198,7 +198,7 @@ def _without_fault(context: Context, session: model.BgpSession) -> Iterator[mode
 
 
 def _lasts(context: Context, session: model.BgpSession) -> bool:
-    """Whether the session is in its state, in a tunnel that is up, for longer than a beginning takes."""
+    """Whether the session has been in its state, and the tunnel up, for longer than SOON."""
     since = max(session.since or NEVER, rule_context.last_up(context, 2))
     return context.seen_at is None or context.seen_at - since > SOON
 

@@ -1,8 +1,8 @@
 """The causes of a connection that is down, the likeliest first, and the warnings of one that is up. Pure.
 
-The newest attempt that has a cause decides. An earlier attempt is preferred only when its cause is more specific: an attempt that the
-device began usually shows the exact cause, since this side is the responder; an attempt that we began often shows only that the device
-refused. docs/decisions/0039 has the reasons.
+The newest attempt that has a cause decides. An earlier attempt counts only when its cause is more specific. An attempt that the device
+began usually shows the exact cause, since this side is the responder. An attempt that we began often shows only that the device refused.
+docs/decisions/0039 has the reasons.
 """
 
 from collections.abc import Iterator, Sequence
@@ -167,7 +167,7 @@ def warnings(context: Context) -> tuple[model.Cause, ...]:
 
 
 def _again_and_again(context: Context) -> Iterator[model.Cause]:
-    """SAs that replace each other again and again, and tunnels that the device ends again and again, within the last AGAIN_WITHIN."""
+    """Repeated replacements of SAs, and repeated ends of the tunnel by the device, within the last AGAIN_WITHIN."""
     facts = [fact for one in context.attempts for fact in one.facts]
     ended = [one for one in facts if isinstance(one, negotiation.Deleted) and one.sender == "device"]
     replaced = [one for one in facts if isinstance(one, negotiation.Replaced)]
@@ -197,7 +197,7 @@ def _decide(context: Context, findings: Sequence[Finding]) -> tuple[model.Cause,
 
 
 def _is_tentative(newest: Finding) -> bool:
-    """Whether a running attempt shows only the first retransmit of a request, to which the answer may still come, or only an unknown line,
+    """Whether an unfinished attempt shows only the first retransmit of a request, which may still be answered, or only an unknown line,
     which the end of the attempt may explain.
     """
     view = newest.view

@@ -134,7 +134,7 @@ def _failure(seen: model.ConnectionObservation | None) -> model.Explanation | No
 
 
 def _partly(context: Context) -> model.Explanation | None:
-    """For a connection with some of its CHILD_SAs: how many are up, which pairs are missing, and why, when an attempt
+    """Explains a connection that has only some of its CHILD_SAs: how many are up, which pairs are missing, and the reason when an attempt
     shows it.
     """
     seen = context.seen
@@ -156,9 +156,7 @@ def _partly(context: Context) -> model.Explanation | None:
 
 
 def _how_much(up: int, seen: model.ConnectionObservation) -> str:
-    """All pairs that the engine asked for may be up and some subnets still missing: then the device has narrowed the
-    pairs.
-    """
+    """When all requested pairs are up and subnets are missing, the device has narrowed the pairs."""
     shown = ", ".join(seen.missing_pairs[:SHOWN_PAIRS])
     more = f" and {len(seen.missing_pairs) - SHOWN_PAIRS} more" if len(seen.missing_pairs) > SHOWN_PAIRS else ""
     if up >= seen.expected_children:

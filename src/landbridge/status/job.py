@@ -1,4 +1,4 @@
-"""The status of an upgrade, from what was asked for and what the engine reports of the gateway."""
+"""Derives the status of an upgrade from the job and from the report of the engine."""
 
 from dataclasses import replace
 

@@ -1,7 +1,7 @@
 """Whether a VPN gateway is redundant: which single failure would cut which subnets.
 
-Two connections back each other up when they carry the same block: a tunnel that is down keeps its traffic from wider routes, so a
-wider block of another connection takes nothing over. Two customer gateways count as two devices, although both may be one.
+Two connections back each other up only when they carry the same block. The routes of a tunnel that is down stay, so a wider block of
+another connection takes nothing over. Two customer gateways count as two devices, although both may be one.
 
 A BGP session that is down would carry what the sessions that are up have learned, within the blocks that its connection declares: the devices
 behind a gateway's sessions are taken for one network. It would also carry the subnets of static connections within these blocks. Without such
@@ -85,7 +85,7 @@ def _carried(carriers: Sequence[C]) -> Iterator[tuple[C, Iterable[str]]]:
 
 
 def _would_carry(carriers: Sequence[Carrying], blocks: tuple[str, ...]) -> tuple[str, ...]:
-    """Of a session that has learned nothing, by the blocks that its connection declares."""
+    """The subnets that a session without learned routes would carry, within the blocks that its connection declares."""
     learned = tuple(dict.fromkeys(prefix for one in carriers if one.up for prefix in one.learned or ()))
     static = (subnet for one in carriers if one.style == "static" for subnet in one.subnets)
     known = _within((*learned, *static), blocks) if blocks else learned
@@ -107,7 +107,7 @@ def _is_met(found: Mapping[str, Sequence[Carrying]]) -> bool:
 def _failures(
     reached: Mapping[str, Sequence[model.Carrier]], addresses: Mapping[int, str]
 ) -> Iterator[model.SingleFailure]:
-    """Connections first, which are the narrowest, and the machine last. A subnet that nothing reaches is cut already."""
+    """Single failures: connections first, which affect least, and the machine last. A subnet that nothing reaches now is left out."""
     parts: tuple[tuple[model.FailureKind, Callable[[model.Carrier], tuple[str, str | None]]], ...] = (
         ("connection", lambda one: (one.connection, one.connection_id)),
         ("endpoint", lambda one: (f"endpoint {one.endpoint} ({addresses[one.endpoint]})", None)),

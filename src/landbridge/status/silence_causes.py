@@ -38,8 +38,8 @@ def device_repeats(context: Context, view: AttemptView) -> Iterator[model.Cause]
 
 
 def _lasting(view: AttemptView, fact: negotiation.Retransmits) -> int:
-    """How often a request must be repeated until it is more than one lost packet: once when no SA was ever up, or when our requests get no
-    answer either. Messages 0 and 1 establish an SA.
+    """How many repetitions of a request show more than one lost packet: one when no SA was ever up, or when our requests get no answer
+    either. Messages 0 and 1 establish an SA.
     """
     unanswered = any(one.sender == "us" and one.count >= 2 for one in view.facts_of(negotiation.Retransmits))
     if view.up_at == NEVER or unanswered:
@@ -53,7 +53,7 @@ def _goes_on(view: AttemptView, fact: negotiation.Retransmits) -> bool:
 
 
 def _floated(view: AttemptView) -> bool:
-    """Whether the negotiation went on to UDP port 4500."""
+    """Whether the negotiation moved to UDP port 4500."""
     return any(4500 in {one.local_port, one.peer_port} for one in view.all_facts_of(negotiation.Packet))
 
 

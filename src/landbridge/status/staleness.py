@@ -1,4 +1,4 @@
-"""What is said of a resource when the engine has not looked at it for a long time, or when the agent is paused."""
+"""Explains a resource that the engine has not looked at for a long time, and a pause of the agent."""
 
 from datetime import datetime, timedelta
 

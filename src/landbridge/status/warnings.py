@@ -40,7 +40,7 @@ def find(context: Context) -> tuple[model.Cause, ...]:
 
 
 def _one_way(context: Context) -> Iterator[model.Cause]:
-    """For each direction, the pair with the most packets."""
+    """The pair with the most packets, for each direction."""
     lasting = [one for one in context.seen.one_way_pairs if one.packets >= FEWEST and one.until - one.since >= SHORTEST]
     for code, direction in (("nothing_comes_back", "out"), ("nothing_goes_out", "in")):
         found = max((one for one in lasting if one.direction == direction), key=lambda one: one.packets, default=None)

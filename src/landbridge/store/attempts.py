@@ -72,8 +72,8 @@ def record(tx: Transaction, connection_seq: int, attempts: Iterable[model.Attemp
 
 
 def take_from_others(tx: Transaction, gateway_seq: int, connection_seq: int, peer_address: str) -> None:
-    """The device at this address has come up as this connection. Its earlier attempts without a name were stored at each connection that
-    waits for a device: they stay at this one.
+    """Assigns attempts to the connection as which the device at this address has come up. Its earlier attempts without a name were stored
+    at every connection that waits for a device. The other connections lose them.
     """
     numbers = [
         int(each.id)

@@ -1,4 +1,4 @@
-"""Reads what carries the subnets behind VPN gateways, without decoding whole rows: `/metrics` asks it of all connections."""
+"""Reads which connections carry the subnets behind VPN gateways. It does not decode whole rows, because `/metrics` reads all connections."""
 
 import functools
 from collections import defaultdict

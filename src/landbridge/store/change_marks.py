@@ -1,4 +1,4 @@
-"""Reads a mark that changes with everything that a page about a project shows. It costs a fraction of the page itself."""
+"""Reads the change mark of a project, which changes with everything that a page shows. It is much cheaper than the page."""
 
 from sqlalchemy import bindparam, func, select
 

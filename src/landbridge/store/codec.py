@@ -1,4 +1,4 @@
-"""Rows to models and back: the JSON of `spec` and `report`, and times as milliseconds."""
+"""Converts rows to models and back: the JSON of `spec` and `report`, and times in milliseconds."""
 
 import dataclasses
 from datetime import UTC, datetime

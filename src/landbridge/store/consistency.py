@@ -1,7 +1,8 @@
-"""What must hold in a database whatever the rules are: its audit trail, counters, references and secrets, and the rows to check.
+"""Checks what must hold in every database, independent of the rules: audit trail, counters, references and secrets. It also reads the rows
+that `operations.check` checks.
 
-A check yields a sentence for each finding; the sentence names the row. Old audit events may have been removed: only what is younger than
-`since` must have an event. `operations.check` knows the events and the rules.
+A check yields a sentence for each finding; the sentence names the row. Old audit events may have been removed, so only rows that are
+younger than `since` must have an event. `operations.check` knows the events and the rules.
 """
 
 from collections.abc import Iterator, Mapping
@@ -239,7 +240,7 @@ _SECRETS = (
 
 
 def check_secrets(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
-    """Under a wrong master key no secret opens: that is one finding, not one for each secret."""
+    """With a wrong master key no secret opens, which is one finding for all secrets."""
     if not _opens(safe, sealed_keys.find(tx, vault.FINGERPRINT_KEY) or b"", vault.FINGERPRINT_KEY):
         yield f"sealed_key {vault.FINGERPRINT_KEY}: the master key does not fit this database"
         return

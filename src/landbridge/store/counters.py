@@ -1,4 +1,4 @@
-"""Counters of a project's resources, kept in the transaction that adds or removes one: a count(*) of many rows is slow."""
+"""Counters of a project's resources. The transaction that adds or removes a resource updates them, because a count(*) of many rows is slow."""
 
 from sqlalchemy import bindparam, insert, select, update
 

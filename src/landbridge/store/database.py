@@ -30,11 +30,11 @@ class Transaction(Protocol):
         """Yields row by row: a table may be larger than the memory. Other statements may run meanwhile."""
 
     def nudge(self, gateway_id: str) -> None:
-        """After the commit the agent is told this id, and nothing else."""
+        """Sends this id, and nothing else, to the agent after the commit."""
 
 
 class Database(Protocol):
-    """Transactions that read one snapshot, and transactions that write. What a write returned is durable, unless its caller does without.
+    """Transactions that read one snapshot, and transactions that write. A write returns when it is durable, unless its caller waives that.
 
     A write raises Busy when nothing was stored. `on_nudge` is called after a commit with the gateways to look at.
     """
@@ -45,8 +45,8 @@ class Database(Protocol):
         """Runs `work` on one snapshot, in the calling thread."""
 
     def write(self, work: Callable[[Transaction], R], *, durable: bool = True) -> R:
-        """Runs `work` in a transaction of its own. Not for the event loop's thread. With `durable` False it does not wait for the disk: a power
-        cut may take the write back, and no earlier one.
+        """Runs `work` in a transaction of its own. Not for the event loop's thread. With `durable` False it does not wait for the disk: a
+        power cut may undo this write, and no earlier one.
         """
 
     async def read_soon(self, work: Callable[[Transaction], R]) -> R:

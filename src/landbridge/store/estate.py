@@ -1,4 +1,4 @@
-"""Reads the tunnels of a project for a picture of all of them: rows that cost little."""
+"""Reads cheap rows of all tunnels of a project."""
 
 import functools
 from collections import defaultdict

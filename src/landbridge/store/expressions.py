@@ -1,6 +1,6 @@
 """SQL that databases write differently. Query modules use these elements; a database's room translates them.
 
-To compile an element for a database that does not translate it raises an error.
+Compiling an element for a database without a translation raises an error.
 """
 
 import json

@@ -207,8 +207,8 @@ def owner(tx: Transaction, endpoint: str) -> str | None:
 
 
 def taken(tx: Transaction, project_id: str, endpoints: Iterable[str] | None) -> dict[str, str | None]:
-    """Those of the EIP ids, private addresses and VPC links that are in use, each with its gateway; None for a gateway of another
-    project. `endpoints` None: all that are in use.
+    """The EIP ids, private addresses and VPC links among `endpoints` that are in use (None: all), each with its gateway; None for a gateway
+    of another project.
     """
     rows = tx.all(_ALL_TAKEN) if endpoints is None else tx.all(_TAKEN, endpoints=expressions.values(endpoints))
     return {endpoint: user if whose == project_id else None for endpoint, user, whose in rows}
@@ -256,7 +256,7 @@ def mark_deleting(tx: Transaction, gateway_id: str, now: datetime) -> None:
 
 
 def restart(tx: Transaction, gateway_id: str, restarts: int) -> None:
-    """Asks the engine to restart what carries the gateway, unless it was started at this count or a later one."""
+    """Requests a restart of the gateway's daemon, unless it was started at this count or a later one."""
     tx.run(_RESTART, row_id=gateway_id, wanted=restarts)
     tx.nudge(gateway_id)
 

@@ -1,4 +1,4 @@
-"""Rows of connection monitors. A monitor's id stands in its connection's spec too: both change in one transaction."""
+"""Rows of connection monitors. The id of a monitor is also in its connection's spec. Both change in one transaction."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def remove(tx: Transaction, connection: model.Connection) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitoredConnection:
-    """A connection that has a monitor, and its two ends. `is_probed`: the last look at it found what the monitor's echoes say."""
+    """A connection that has a monitor, and its two ends. `is_probed`: the last look has results of the monitor's echoes."""
 
     connection: model.Connection
     gateway: model.VpnGateway

@@ -51,7 +51,7 @@ class RecordResult(NamedTuple):
 
 
 def record(tx: Transaction, seen: model.Observation) -> RecordResult:
-    """Writes one observation of one gateway, and deletes the rows of what is gone.
+    """Writes one observation of one gateway, and deletes the rows of deleted resources that are gone.
 
     `seen.connections` may leave out connections that did not change since the observation before: the time of observation stands
     in the gateway's row. Their `attempts`, and the strangers, may leave out those that did not change.
@@ -127,7 +127,7 @@ def _after(before: model.StatusFacts, one: model.ConnectionObservation) -> model
 
 
 def _lasting(before: model.GatewayReport, now: model.GatewayReport) -> model.GatewayReport:
-    """Keeps a restart that was done: an engine that lost what it started reports an older count."""
+    """Keeps the highest count of restarts, since an engine that lost its state reports a lower one."""
     if now.restarts >= before.restarts:
         return now
     return dataclasses.replace(before, inner_addresses=now.inner_addresses)

@@ -1,4 +1,4 @@
-"""What changes in a database that a backup is restored into."""
+"""Prepares a database that was restored from a backup."""
 
 from sqlalchemy import bindparam, delete, select, update
 

@@ -1,4 +1,4 @@
-"""Rows of samples: of each connection and ring the newest slots.
+"""Rows of samples: the newest slots of each connection and ring.
 
 A ring is a fixed number of positions, and the slot n stands at position n modulo that number: a new slot takes the row of the one that is too
 old. The key begins with the position, so the rows that are written together stand together, on few pages (docs/decisions/0060).
@@ -70,7 +70,7 @@ def at_slot(tx: Transaction, ring: Ring, slot: int, connection_seqs: Iterable[in
 
 
 def put(tx: Transaction, ring: Ring, slot: int, found: Mapping[int, Sample]) -> None:
-    """Writes the samples of a slot, by the connection. Each takes the place of what its position has."""
+    """Writes the samples of a slot, by connection. A sample replaces the row at its position."""
     key = {"step": ring.seconds, "position": slot % ring.slots, "slot": slot}
     tx.run_many(_PUT, [{**key, "connection_seq": seq, **_columns(found[seq])} for seq in sorted(found)])
 

@@ -1,4 +1,4 @@
-"""Rows of sealed keys: keys of the service that stay what they are when the master key is rotated. See `vault`."""
+"""Rows of sealed keys: keys of the service that a rotation of the master key does not change. See `vault`."""
 
 from sqlalchemy import bindparam, insert, select
 

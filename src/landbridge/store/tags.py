@@ -28,7 +28,7 @@ _OF_PROJECT = Statement(
 
 
 def add(tx: Transaction, project_id: str, kind: str, resource_id: str, tags: tuple[model.Tag, ...]) -> None:
-    """The rows of the tags that a resource's spec has already. `kind` is a `ResourceKind.name`."""
+    """Adds rows for the tags in a resource's spec. `kind` is a `ResourceKind.name`."""
     resource_ids = {"resource_id": resource_id, "resource_type": kind, "project_id": project_id}
     tx.run_many(_ADD, [{**resource_ids, "key": tag.key, "value": tag.value} for tag in tags])
 
@@ -46,7 +46,7 @@ def of_project(tx: Transaction, project_id: str, kind: resources.ResourceKind) -
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What decides the text of a search: the number of values of each of its tags, and which other conditions it has."""
+    """The values that decide the SQL of a search: the number of values of each tag, and the other conditions."""
 
     kind: str
     values: tuple[int, ...]

@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from landbridge import errors
 
 KEY_BYTES = 32
-#: Names of sealed keys: they stay what they are when the master key is rotated. There is no key of digests before the
-#: first rotation.
+#: Names of sealed keys, which a rotation of the master key does not change. Before the first rotation there is no key of digests.
 FINGERPRINT_KEY = "fingerprint-key"
 DIGEST_KEY = "digest-key"
 _NONCE_BYTES = 12
@@ -53,7 +52,7 @@ class Vault:
             return None
 
     def digest(self, value: bytes) -> str:
-        """A fingerprint that tells nothing of `value` to whoever lacks the master key: a body may hold a PSK."""
+        """A fingerprint that reveals nothing of `value` without the master key, since a body may hold a PSK."""
         return hmac.digest(self.digest_key, value, "sha256").hex()
 
     def derive(self, name: str, size: int) -> bytes:
@@ -90,7 +89,7 @@ def read_key(path: Path) -> bytes:
 
 
 def write_key(path: Path) -> bytes:
-    """A new master key in a new file, whole or not at all, and on disk when this returns."""
+    """Writes a new master key to a new file, atomically and durably."""
     key = os.urandom(KEY_BYTES)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:

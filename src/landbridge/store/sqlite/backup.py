@@ -1,7 +1,7 @@
 """Backups: a copy of the whole database in one file, and the checks before such a file becomes the database.
 
-The copy is one snapshot, taken while the service writes (VACUUM INTO). It has no free pages, so nothing that was deleted. Secrets in
-it are sealed as they are in the database; a backup has the fingerprint of the master key, not the key.
+The copy is one snapshot, taken while the service writes (VACUUM INTO). It has no free pages, and so no deleted data. Secrets in it are
+sealed as they are in the database; a backup has the fingerprint of the master key, not the key.
 """
 
 import contextlib
@@ -117,7 +117,7 @@ def replace_file(temporary: Path, target: Path) -> None:
 
 
 def inspect(path: Path) -> Content:
-    """Reads what a backup says of itself. Raises ConfigError, without the file's name, for one that is damaged, not ours, or newer."""
+    """Reads the metadata of a backup. Raises ConfigError, without the file's name, for one that is damaged, not ours, or newer."""
     try:
         with open_file(path) as database:
             return _content(database)

@@ -333,7 +333,7 @@ class Database:
 
 
 async def _completed(running: Future[Any]) -> None:
-    """Returns when `running` has ended. A cancelled caller waits for its end too, also when it has not begun yet."""
+    """Waits until `running` has ended, even when the caller is cancelled before it begins."""
     try:
         await asyncio.shield(asyncio.wrap_future(running))
     except asyncio.CancelledError:

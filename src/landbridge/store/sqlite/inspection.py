@@ -35,7 +35,7 @@ def snapshot(path: Path) -> Iterator[Transaction]:
 
 
 def find_damage(tx: Transaction) -> list[str]:
-    """What makes reading any further pointless: a damaged file, or the schema of another version."""
+    """Finds damage after which no further check makes sense: a damaged file, or the schema of another version."""
     lines = [line for (line,) in tx.cursor.execute("PRAGMA integrity_check").fetchall()]
     return [f"the file is damaged: {line}" for line in lines if line != "ok"] or _check_schema(tx)
 

@@ -1,4 +1,4 @@
-"""Brings a database file to the schema of this version, with Alembic: wholly or not at all."""
+"""Migrates a database file to the schema of this version, with Alembic: completely or not at all."""
 
 import functools
 from collections.abc import Callable
