@@ -39,7 +39,7 @@ def test_another_value_than_the_template_s_is_refused_with_that_value(api: Any, 
         "vpn-connection", "vpn_connection", api.connection_body(gateway, peer, **STYLE, **policies)
     ).items()
     assert place == field
-    assert "is not that of the gateway's policy_template" in message
+    assert "differs from the gateway's policy_template" in message
     default = api.connection(gateway, peer, **STYLE)
     assert f"(wanted: {default[field.split('.', maxsplit=1)[0]][field.split('.')[1]]}, or leave it out" in message
 

@@ -150,7 +150,7 @@ def test_a_damaged_key_is_told_and_not_shown(cli: Cli, monkeypatch: pytest.Monke
     for each, value in values.items():
         monkeypatch.setenv(f"LANDBRIDGE_{each}", value)
     err = cli("quota", ends=4).err
-    assert f"the environment: {name.lower()} has a character that no key has" in err
+    assert f"the environment: {name.lower()} has a character that is not allowed in a key" in err
     assert "Confidential" not in err
 
 
@@ -239,7 +239,7 @@ def test_a_question_that_nobody_answers_needs_a_flag(ours: Cli):
     ours.pair()
     for command in ("connection", "customer-gateway", "gateway"):
         name = {"connection": "hq-branch", "customer-gateway": "branch", "gateway": "hq"}[command]
-        assert "--yes is needed where nobody can be asked" in ours(command, "delete", name, ends=2).err
+        assert "--yes is needed without a terminal" in ours(command, "delete", name, ends=2).err
     assert "has connection" in ours("gateway", "delete", "hq", "--yes", ends=5).err
 
 

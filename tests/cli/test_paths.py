@@ -95,7 +95,7 @@ def test_a_path_that_cannot_be_used_is_one_line(
     assert ran.status != 0
     assert ran.err.startswith("landbridge: ")
     assert ran.err.count("\n") == 1
-    assert why in ran.err or (command.startswith("backup {bad}") and "is there already" in ran.err)
+    assert why in ran.err or (command.startswith("backup {bad}") and "exists already" in ran.err)
 
 
 @pytest.mark.parametrize("variable", ["LANDBRIDGE_DATA", "LANDBRIDGE_CONFIG", "LANDBRIDGE_SECRETS_MASTER_KEY"])

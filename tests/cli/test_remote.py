@@ -95,7 +95,7 @@ def test_a_create_takes_what_show_prints(ours: Cli, tmp_path: Path):
         ('{"a":' * 20_000, "recursion"),
         ("[" * 20_000, "recursion"),
         ("- " * 20_000, "recursion"),
-        ('{"vpn_gateway": {"vpc_id": "x"}, "name": "hq"}', "name: stands beside vpn_gateway (wanted: within it)"),
+        ('{"vpn_gateway": {"vpc_id": "x"}, "name": "hq"}', "name: is outside of vpn_gateway (wanted: inside it)"),
     ],
 )
 def test_a_file_that_is_no_body_is_refused_in_a_line(ours: Cli, tmp_path: Path, content: str, told: str):

@@ -73,7 +73,7 @@ REASONS = (
     ),
     (r": (is the older name|is the same as|names no certificate|has an id and a content)", "depends on another field"),
     (r": .*cannot be (changed|negotiated)", "depends on what it is, or on another field"),
-    (r": .*are not updated here", "depends on what it is"),
+    (r": .*cannot be updated here", "depends on what it is"),
     (r": .* is given twice ", "no schema compares a part of an array's items"),
     (r": .* is out of range \(wanted: 1 to [0-9]+ with this flavor", "depends on the flavor"),
     (r"^(ip|id_value|ikepolicy\.(local|peer)_id): .* is not an IPv4 address ", "depends on the type of the id"),

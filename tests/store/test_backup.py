@@ -175,7 +175,7 @@ def test_a_backup_migrates_nothing(data: Path, tmp_path: Path):
 
 def test_an_older_backup_stays_unless_it_is_to_go(data: Path, tmp_path: Path):
     (tmp_path / "b").write_text("precious")
-    with pytest.raises(errors.ConfigError, match=r"b: is there already \(--force"):
+    with pytest.raises(errors.ConfigError, match=r"b: exists already \(--force"):
         _save(data, tmp_path / "b")
     assert (tmp_path / "b").read_text() == "precious"
     _save(data, tmp_path / "b", force=True)
@@ -322,7 +322,7 @@ def test_where_no_service_was_started_yet_there_is_nothing_to_undo(tmp_path: Pat
 def test_a_restore_keeps_what_was_there_aside(data: Path, tmp_path: Path):
     _save(data, tmp_path / "b")
     _project(data, "later")
-    with pytest.raises(errors.ConfigError, match=r"landbridge.db: is there already \(--force"):
+    with pytest.raises(errors.ConfigError, match=r"landbridge.db: exists already \(--force"):
         _restore(tmp_path / "b", data)
     assert "later" in _projects(data)
     kept = _restore(tmp_path / "b", data, force=True)

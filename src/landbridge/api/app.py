@@ -142,7 +142,7 @@ def _metrics(dependencies: Dependencies) -> _Answers:
         except errors.LandbridgeError as error:
             return responses.refusal(error, request_id)
         except Exception:
-            log.exception("/metrics failed for a reason of ours")
+            log.exception("/metrics failed with an unexpected error")
             return responses.our_fault(request_id)
 
     return endpoint

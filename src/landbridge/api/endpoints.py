@@ -65,7 +65,7 @@ class Endpoint(Generic[routes.Request, routes.Result]):
         except HTTPException as error:
             return responses.http_error(error, request_id)
         except Exception:
-            log.exception("%s failed for a reason of ours", self._operation.name)
+            log.exception("%s failed with an unexpected error", self._operation.name)
             return responses.our_fault(request_id)
 
     async def _answer(self, request: Request, request_id: str) -> Response:
@@ -158,10 +158,10 @@ def _token(head: signatures.RequestHead) -> str | None:
 
 
 def _if_match(head: signatures.RequestHead, route: routes.Route[Any, Any]) -> str | None:
-    """Raises Changed when the operation changes something and compares no versions: `If-Match` must prevent that change."""
+    """The value of `If-Match`. Raises Changed for a write that does not support it: the client wants no change without a comparison."""
     given = head.headers.get("if-match")
     if given is None:
         return None
     if route.operation.writes and not route.compares_versions:
-        raise errors.Changed("this operation compares no versions, send it without If-Match")
+        raise errors.Changed("this operation does not support If-Match: send it without If-Match")
     return given.decode("latin-1")

@@ -33,7 +33,7 @@ def _confirm(gateways: Sequence[str], left: Sequence[str]) -> bool:
         )
     if left:
         raise errors.ConfigError(
-            "nothing was taken down: folders of gateways are gone (--yes takes down what is left too)"
+            "nothing was taken down: some gateways have no folder any more (--yes takes them down too)"
         )
     return True
 

@@ -116,7 +116,7 @@ def _read(file: str, envelope: str) -> dict[str, Any]:
     if isinstance(found, dict) and envelope in found:
         if beside := found.keys() - {envelope, _BESIDE}:
             raise failures.Usage(
-                f"{file}: {', '.join(sorted(map(str, beside)))}: stands beside {envelope} (wanted: within it)"
+                f"{file}: {', '.join(sorted(map(str, beside)))}: is outside of {envelope} (wanted: inside it)"
             )
         found = found[envelope]
     if not isinstance(found, dict):

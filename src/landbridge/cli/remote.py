@@ -32,7 +32,7 @@ _OPTIONS = (
 #: Names of the parameters of _OPTIONS that choose the account.
 ACCOUNT = ("context", "data", "endpoint", "project", "ca_file")
 
-YES = click.option("--yes", is_flag=True, help="Ask nothing. It is needed where nobody can be asked.")
+YES = click.option("--yes", is_flag=True, help="Ask nothing. It is needed without a terminal.")
 WAIT = click.option("--wait", is_flag=True, help="Wait until it is carried out, and print each status meanwhile.")
 TIMEOUT = click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", default=WAIT_SECONDS, help="Of --wait (default 120)."
@@ -104,12 +104,12 @@ def _complete(kind: Kind) -> Callable[[click.Context, click.Parameter, str], lis
 
 
 def confirm(question: str, *, yes: bool, name: str | None = None) -> None:
-    """Asks on a terminal; with `name`, that name must be typed. Raises Usage where nobody can be asked, Abort after a no."""
+    """Asks on a terminal; with `name`, that name must be typed. Raises Usage without a terminal, and Abort after a no."""
     if yes:
         return
     question = output.clean(question)
     if not sys.stdin.isatty():
-        raise failures.Usage(f"{question} --yes is needed where nobody can be asked")
+        raise failures.Usage(f"{question} --yes is needed without a terminal")
     if name is None:
         click.confirm(question, abort=True, err=True)
     elif click.prompt(f"{question} Type its name", err=True, default="", show_default=False) != name:

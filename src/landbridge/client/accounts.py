@@ -62,7 +62,7 @@ def find(flags: Flags, environment: Mapping[str, str] = os.environ) -> Account:
         raise failures.SignIn(f"{account.source} has no key: access_key and secret_key, or token")
     for name in ("access_key", "token"):  # they go into headers as they are; the message has no key
         if not (getattr(account, name).isascii() and getattr(account, name).isprintable()):
-            raise failures.SignIn(f"{account.source}: {name} has a character that no key has")
+            raise failures.SignIn(f"{account.source}: {name} has a character that is not allowed in a key")
     _check_endpoint(account)
     return account
 

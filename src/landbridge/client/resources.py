@@ -76,7 +76,7 @@ def find(api: Api, kind: Kind, given: str) -> str:
     if not found and _PREFIX.fullmatch(given.lower()):
         found = [each["id"] for each in list_all(api, kind) if each["id"].startswith(given.lower())]
     if not found:
-        raise failures.NotFound(f"no {kind.title} has the name {given}, or an id that begins so")
+        raise failures.NotFound(f"no {kind.title} has the name {given}, or an id that begins with it")
     if len(found) > 1:
         raise failures.Usage(f"{given} is ambiguous, give the id: {len(found)} {kind.title}s are {', '.join(found)}")
     return str(found[0])

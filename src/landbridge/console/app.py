@@ -238,7 +238,7 @@ class _Front:
         except errors.LandbridgeError as error:
             response = await _failed(request, error)
         except Exception as error:
-            log.exception("the page %s failed for a reason of ours", page.name)
+            log.exception("the page %s failed with an unexpected error", page.name)
             response = await _failed_for_a_reason_of_ours(request, error)
         _SECONDS.observe(time.perf_counter() - started, page.name, f"{response.status_code // 100}xx")
         return response

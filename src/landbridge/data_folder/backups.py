@@ -32,7 +32,7 @@ def save(settings: config.Settings, target: Path, *, force: bool) -> Saved:
     if Path(os.path.realpath(target)).is_relative_to(os.path.realpath(path)):
         raise errors.ConfigError(f"{target}: is in the data folder that it is to save (a file elsewhere)")
     if os.path.lexists(target) and not force:
-        raise errors.ConfigError(f"{target}: is there already (--force overwrites it)")
+        raise errors.ConfigError(f"{target}: exists already (--force overwrites it)")
     key = master_key.path_of(settings)
     with folder.locked(path), folder.config_errors(target):
         safe = master_key.open_vault(key, path / paths.DATABASE)
@@ -50,7 +50,7 @@ def restore(settings: config.Settings, source: Path, *, force: bool) -> Path | N
         raise errors.ConfigError(f"{source}: is the database itself (a file that `landbridge backup` made)")
     with folder.locked(path, exclusive=True), folder.config_errors(source):
         if database.exists() and not force:
-            raise errors.ConfigError(f"{database}: is there already (--force restores over it and keeps it aside)")
+            raise errors.ConfigError(f"{database}: exists already (--force restores over it and keeps it aside)")
         with backup.copy_beside(source, database) as fresh:
             _check_backup(source, fresh, master_key.path_of(settings))
             try:

@@ -70,8 +70,8 @@ def _check_complete(path: Path) -> None:
     left = [name for name in (paths.CREDENTIALS, paths.ENGINE) if (path / name).exists()]
     if left and not (path / paths.DATABASE).exists():
         raise errors.ConfigError(
-            f"{path / paths.DATABASE}: is missing, and {' and '.join(left)} beside it are of an earlier start"
-            " (put it back; or `landbridge engine stop`, which asks at a terminal, and begin anew with an empty folder)"
+            f"{path / paths.DATABASE}: is missing, and an earlier start left {' and '.join(left)} beside it"
+            " (put the database back; or run `landbridge engine stop`, which asks at a terminal, and use an empty folder)"
         )
 
 

@@ -190,4 +190,4 @@ def check_project(tx: Transaction, project_id: str) -> None:
 def check_key(tx: Transaction, caller: Caller) -> None:
     """Raises Unauthenticated when the key was revoked, or moved to another project or role, while the body of the request was on its way."""
     if not keys.is_valid(tx, caller.access_key, caller.project_id, caller.role):
-        raise errors.Unauthenticated(f"access key {caller.access_key} was revoked while the request came")
+        raise errors.Unauthenticated(f"access key {caller.access_key} was revoked while the request was received")

@@ -129,7 +129,7 @@ def check_update(
             present = "it is not set" if value is None else f"it is {value}"
             yield model.Violation(field, f"cannot be changed to {asked!r}: {present}", CANNOT_CHANGE)
     if request.tags is not None and set(fields.tags(request.tags)) != set(before.tags):
-        yield model.Violation("tags", "are not updated here", "tags/create and tags/delete of this customer gateway")
+        yield model.Violation("tags", "cannot be updated here", "tags/create and tags/delete of this customer gateway")
     if not _keeps_certificate(request, before):
         yield from _check_certificate(request.ca_certificate, facts)
 

@@ -26,9 +26,7 @@ def check(request: model.ConnectionRequest, template: model.PolicyTemplate) -> I
     for policy, field, value, wanted in asked:
         if value not in (None, wanted):
             allowed = f"{wanted}, or leave it out; an update of the VPN gateway changes its policy_template"
-            yield model.Violation(
-                f"{policy}.{field}", f"{value!r} is not that of the gateway's policy_template", allowed
-            )
+            yield model.Violation(f"{policy}.{field}", f"{value!r} differs from the gateway's policy_template", allowed)
 
 
 def completed(request: model.ConnectionRequest, template: model.PolicyTemplate | None) -> model.ConnectionRequest:

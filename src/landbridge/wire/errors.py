@@ -29,7 +29,7 @@ WRONG_CHUNKS = (
 )
 URL_TOO_LONG = (414, "VPN.0001", "invalid request: the request line is longer than 16 KiB")
 HEAD_TOO_LARGE = (431, "VPN.0001", "invalid request: more than 32 KiB or 100 fields of headers, or 8 KiB of trailers")
-OUR_FAULT = (500, "VPN.0002", "server error: the request failed for a reason of ours; the log has the request id")
+OUR_FAULT = (500, "VPN.0002", "server error: the service has failed, not the request; its log has the request id")
 
 
 class Detail(schema.Answer):

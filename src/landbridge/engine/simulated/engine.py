@@ -105,7 +105,7 @@ class Simulated:
             elif step.verb == "stop":
                 gateways.pop(gateway_id, None)
             elif gateway_id not in gateways:
-                raise base.StepFailed("the gateway is not there")
+                raise base.StepFailed("the gateway does not exist")
             elif step.verb == "restart":
                 gateways[gateway_id].clear()
                 self._world.starts[gateway_id] = step.generation, datetime.now(UTC)

@@ -136,7 +136,7 @@ def _content(database: sqlite3.Connection) -> Content:
             raise errors.ConfigError(f"was made by a newer version of Landbridge (schema {revision})")
     sealed = _sealed_keys(database)
     if vault.FINGERPRINT_KEY not in sealed:
-        raise errors.ConfigError("is of a folder on which nothing was ever started")
+        raise errors.ConfigError("is from a data folder without a started service")
     found = database.execute("SELECT value FROM setting WHERE name = ?", (restore.FINGERPRINT,)).fetchone()
     return Content(sealed=sealed[vault.FINGERPRINT_KEY], fingerprint=found[0].decode() if found else None)
 
