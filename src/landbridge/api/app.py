@@ -1,4 +1,4 @@
-"""The ASGI application: the routes of the table, and what the service tells of itself."""
+"""The ASGI application: the routes of the table, and the routes about the service itself."""
 
 import dataclasses
 import functools
@@ -29,9 +29,9 @@ _Answers = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What the HTTP edge needs. `readiness` tells whether the service is ready, what `/readyz` tells anybody, and what it tells
-    operators besides (ids and versions). `agent_age`: seconds since the agent last looked; None without an agent. `series_limit`:
-    connections that get series of their own in `/metrics`.
+    """What the HTTP edge needs. `readiness`: whether the service is ready, the public answer of `/readyz`, and the additional answer for
+    operators (ids and versions). `agent_age`: seconds since the agent last looked; None without an agent. `series_limit`: connections
+    that get series of their own in `/metrics`.
     """
 
     service: call.Service
@@ -75,7 +75,7 @@ def _document() -> bytes:
 class _Served:
     """The methods of one path in one route, so that a 405 names them all. HEAD is a GET without its body.
 
-    It is an application, since Starlette wraps a function in error handling of its own.
+    It is an ASGI application, because Starlette adds error handling to a function.
     """
 
     def __init__(self, endpoints: dict[str, _Answers]) -> None:

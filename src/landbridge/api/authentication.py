@@ -1,6 +1,6 @@
-"""Who sends a request: by token, or by signature.
+"""Authenticates a request by its token or its signature.
 
-Everything that the head tells is checked before the body is read, so nobody waits for the body of an unknown caller.
+The head is checked before the body is read, so the service never waits for the body of an unknown caller.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ DUMMY_SECRET = "x" * 40
 def begin(credentials: access.Credentials, head: signatures.RequestHead) -> Callable[[bytes], Caller]:
     """Checks the head, and returns the function that checks the body and returns the caller. Both raise Unauthenticated.
 
-    Faults of the request itself are told before the key is looked up, in the same order for known and unknown keys.
+    Faults of the request are reported before the key is looked up, so the errors are the same for known and unknown keys.
     """
     token = head.headers.get("x-auth-token")
     if token:

@@ -1,4 +1,4 @@
-"""The one way that every request to a route of the table takes.
+"""Handles every request to a route of the table.
 
 authenticate -> perform (allow, parse, run inside a transaction) -> render. A caller who cannot be authenticated is refused before the
 body of the request is read.
@@ -98,7 +98,7 @@ class Endpoint(Generic[routes.Request, routes.Result]):
     def _submission(
         self, request: Request, head: signatures.RequestHead, content: bytes, ignored: list[str]
     ) -> operations.Submission[routes.Request]:
-        """Parses the request. `ignored` gets the paths of fields, and the names of query parameters, that the route does not know."""
+        """Parses the request. Adds the unknown fields, and the unknown query parameters, to `ignored`."""
         route = self._route
         query = parameters.read(route.query, request.query_params) if route.query else {}
         parsed = route.parse(routes.Incoming(path=request.path_params, query=query, content=content))

@@ -47,7 +47,7 @@ def _id(row: Connection) -> str:
 def _echoes(
     kind: str, answers: str, said: Callable[[Connection], model.Reachability | None]
 ) -> tuple[Series[Connection], ...]:
-    """The series of what echoes say. No sample where none are sent, and no state while it is not known."""
+    """The series of echoes. They have no sample when no echoes are sent, and no state while the state is unknown."""
 
     def read_from(value: Callable[[model.Reachability], float | None]) -> Callable[[Connection], float | None]:
         return lambda row: value(found) if (found := said(row)) else None

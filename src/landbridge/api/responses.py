@@ -1,4 +1,4 @@
-"""Responses: what a route renders of its result, and the error body for everything else."""
+"""Responses: the rendered result of a route, and the error body for everything else."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The command line: commands that start things or work on this machine's data folder or engine.
+"""The command line: commands that start the service, or work on this machine's data folder or engine, and commands of the API.
 
 Belongs here: parsing arguments, printing results. Must never enter: logic; each command calls one function.
 """

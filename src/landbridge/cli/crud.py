@@ -1,4 +1,4 @@
-"""What the commands of all kinds of resources do alike: create, show, update, delete."""
+"""Create, show, update and delete, for the commands of all kinds of resources."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

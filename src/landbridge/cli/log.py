@@ -8,7 +8,7 @@ from typing import Any
 from landbridge import config
 from landbridge.telemetry import log_fields
 
-#: Characters of a message, and of the traceback below it. A message may hold what a client sent: no client can fill the log.
+#: Characters of a message, and of the traceback below it. A message may contain text of a client, which must not fill the log.
 MESSAGE_LIMIT = 1000
 TRACEBACK_LIMIT = 8000
 

@@ -1,5 +1,5 @@
-"""`landbridge`: the tree of its commands. A module of commands is imported when one of them is called, and what a command needs when it runs:
-`tests/cli/test_start.py` holds what a start imports.
+"""`landbridge`: the tree of commands. A module of commands is imported when one of its commands is called, and a command imports its
+libraries when it runs. `tests/cli/test_start.py` lists the imports of a start.
 """
 
 import importlib

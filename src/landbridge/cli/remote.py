@@ -1,4 +1,4 @@
-"""What the commands of the API share: the flags that say which service they ask, the form of their output, and names of resources."""
+"""Shared parts of the commands of the API: the flags that choose the service, the form of the output, and names of resources."""
 
 import contextlib
 import functools

@@ -1,6 +1,7 @@
 """Requests to the API, and what their failures mean to the caller of a command.
 
-A GET that the network or a busy service broke off is sent again, twice at most. No other request is: it may have been carried out.
+A GET that failed by the network or a busy service is repeated, at most twice. Other requests are not repeated, because the service may have
+carried them out.
 """
 
 import http.client
@@ -20,7 +21,7 @@ from landbridge.client.accounts import Account
 #: Seconds that a connection may take to open, and the service may stay silent.
 TIMEOUT = 30.0
 _TRIES = 3
-#: Statuses that say: not now.
+#: HTTP statuses of a service that is busy.
 _BUSY = (502, 503, 504)
 _SIGNED = ("host", "x-sdk-date")
 _HEADERS = {"landbridge-warnings": "", "landbridge-ignored-fields": "the service does not know "}
@@ -36,7 +37,9 @@ class Answer(dict[str, Any]):
 
 
 class Api:
-    """The API as an account sees it. `warn` gets what the service says beside an answer, a line each. `timeout`: in seconds; None: TIMEOUT."""
+    """A client of the API with the key of an account. `warn` is called with each warning of an answer. `timeout`: in seconds; None:
+    TIMEOUT.
+    """
 
     def __init__(
         self, account: Account, warn: Callable[[str], None] = lambda _: None, timeout: float | None = None

@@ -16,7 +16,7 @@ class Failure(Exception):
 
 
 class Unreachable(Failure):
-    """No answer, or one that says to try again later. `may_pass`: another try at once may succeed."""
+    """No answer, or an answer that asks to try later. `may_pass`: an immediate retry may succeed."""
 
     def __init__(self, message: str, *, may_pass: bool) -> None:
         super().__init__(message)

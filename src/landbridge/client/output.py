@@ -1,5 +1,5 @@
-"""What a command prints. Data goes to standard output: aligned for a terminal, separated by tabs for a pipe, or JSON or YAML. Everything
-else that it says goes to standard error. Texts of devices and of other users pass `clean`, since they could hold escape sequences.
+"""Prints the results of commands. Data goes to standard output: aligned for a terminal, separated by tabs for a pipe, or JSON or YAML.
+Everything else goes to standard error. Texts of devices and of other users pass `clean`, since they could hold escape sequences.
 """
 
 import json

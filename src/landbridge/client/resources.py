@@ -9,7 +9,7 @@ from landbridge.client import failures
 from landbridge.client.api import Api
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-#: A shorter text is no beginning of an id: it would hit another resource than the one that is meant.
+#: A shorter text is no prefix of an id, since it could match another resource by accident.
 _PREFIX = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.ASCII)
 #: Resources of a page: the largest pages that the API gives.
 PAGE, STATUS_PAGE = 2000, 500

@@ -1,4 +1,4 @@
-"""Waits for what the service carries out after it has answered, and prints each status meanwhile."""
+"""Waits until the service has carried out an accepted request, and prints each status meanwhile."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -62,7 +62,7 @@ def for_active(api: Api, name: str, kind_path: str, resource_id: str, timeout: f
 
 
 def diagnosed(diagnosis: Mapping[str, Any], wanted: str) -> Look:
-    """The look that a diagnosis is, at a resource that is to have the status `wanted`."""
+    """The diagnosis of a resource as a look that waits for the status `wanted`."""
     status = diagnosis["status"]
     labels = (("reason", ""), ("remedy", "remedy: "))
     why = "; ".join(f"{label}{diagnosis[key]}" for key, label in labels if diagnosis.get(key))

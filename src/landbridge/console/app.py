@@ -1,7 +1,7 @@
-"""The ASGI application of the console, and the one way that every request to a page takes.
+"""The ASGI application of the console. It handles every request to a page.
 
-session -> ETag -> page -> template. A GET whose ETag the browser has already is answered with 304 before a page reads anything. A POST is refused
-unless a page of the console sent it.
+session -> ETag -> page -> template. When the browser already has the ETag, a GET is answered with 304 before the page reads anything. A
+POST is refused unless a page of the console sent it.
 """
 
 import dataclasses
@@ -174,7 +174,7 @@ class _Front:
         return sign_in.start(request, secret.reveal(), sign_in.local(to))
 
     def _refused(self, request: Request) -> Response | None:
-        """The answer to a try to sign in that is not looked at."""
+        """The answer to a sign-in that is refused without a look at its key."""
         if request.method == "POST" and not origins.is_own(request.headers):
             return self._sign_in_page(request, None, "the form was sent by another site", 403)
         wait = self._failures.wait_seconds(_address(request))

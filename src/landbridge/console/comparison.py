@@ -1,4 +1,4 @@
-"""What both sides of a connection have, setting by setting, as far as the device has shown its side. Pure.
+"""Compares the settings of both sides of a connection, as far as the device has shown its side. Pure.
 
 Our side is the connection. The side of the device is read from its last negotiation with the present configuration, or from the tunnel that is up.
 A setting that the device has not shown is unknown, and never taken for equal.

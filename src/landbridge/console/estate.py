@@ -41,7 +41,7 @@ class GatewayPicture:
 
 
 async def show(visit: Visit) -> Answered:
-    """The content of the page has nothing of its caller but whether it has buttons, so it is read once for all viewers."""
+    """The content of the page depends on its caller only by its buttons, so it is rendered once for all viewers with the same role."""
     given = {name: visit.query.get(name) for name in _PARAMETERS}
     asked = requested(given)
 

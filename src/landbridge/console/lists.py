@@ -1,4 +1,4 @@
-"""The lists of a project: connections, quotas, the audit trail; and what the node is able to do."""
+"""The lists of a project: connections, quotas, the audit trail. It also has the page with the abilities of the node."""
 
 import csv
 import io

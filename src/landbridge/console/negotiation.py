@@ -1,4 +1,4 @@
-"""A negotiation as a sequence: messages between two sides, with what was found between them. Pure.
+"""Draws a negotiation as a sequence diagram: messages between two sides, and facts of each side. Pure.
 
 Each fact of an attempt is a step with a sentence. A message is an arrow; any other fact stands at the side that found it. The step at which the
 negotiation failed is marked.

@@ -1,4 +1,4 @@
-"""Which requests come from the console's own pages. Others may change nothing (cross-site request forgery).
+"""Checks that a request comes from one of the console's own pages. No other request may change anything (cross-site request forgery).
 
 A browser says with `Sec-Fetch-Site` who made a request, and an older one with `Origin`; no page of another site can change these headers. A request
 without both comes from no browser, so it carries no cookie that somebody else could use.

@@ -1,8 +1,8 @@
-"""Keeps reads of a project that cost much, and what was rendered of them, for other visits.
+"""Caches expensive reads of a project, and what was rendered of them, for other visits.
 
-An entry belongs to a change mark, so a page that a person opens shows everything that was written before. In a large project a refresh of an open
-page may use a mark that is a little old, so that many changes cost one read in this time, for any number of viewers. The cache belongs to the
-event loop; only the reads run elsewhere.
+An entry belongs to a change mark, so a page that a person opens shows everything that was written before. In a large project a refresh of
+an open page may use a slightly older mark. Many changes then cost one read, for any number of viewers. The cache belongs to the event loop;
+only the reads run elsewhere.
 """
 
 import asyncio

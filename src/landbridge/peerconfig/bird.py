@@ -7,8 +7,8 @@ from landbridge.peerconfig.side import Net, Side
 
 
 def write(side: Side) -> list[Part]:
-    """The session announces and accepts only the subnets that the connection names. The reader adds other subnets by
-    hand. On the userland data plane the gateway's address is a hop away from its end of the tunnel.
+    """The session announces and accepts only the subnets that the connection names. The reader adds other subnets by hand. On the userland
+    data plane the gateway's address is one hop behind its end of the tunnel.
     """
     if side.device_inner is None or side.gateway_inner is None:
         raise ValueError("a bgp connection has both inner addresses")

@@ -1,4 +1,4 @@
-"""What a device cannot do for a connection, each by its field, and the timers that it cannot set to the exact value."""
+"""Checks whether a device can do what a connection needs, and lists the timers that it cannot set exactly."""
 
 from collections.abc import Iterator
 

@@ -9,7 +9,7 @@ from landbridge.model import allowed_values
 from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.side import Net, Side
 
-#: Stands in a comment where the PSK would be. Its signs are no PSK's: the API allows neither < nor >.
+#: Replaces the PSK in a comment. It is never a PSK, because the API allows neither < nor >.
 PLACEHOLDER = "<PRE-SHARED-KEY>"
 
 #: Names as most devices take them without quotes. A family that quotes may take more.
@@ -117,7 +117,7 @@ def lines(*items: str | list[str] | None) -> str:
     return "\n".join(flat) + "\n"
 
 
-#: The distance of a route that every other route to the network comes before. `network` announces only what has a route.
+#: The distance of a route of last resort: every other route to the network is preferred. `network` announces only networks with a route.
 LAST_DISTANCE = 254
 #: What a text says of such routes.
 BLACKHOLES = "BGP announces only networks with a route: the routes of distance 254 exist for that, and every other route comes before them."

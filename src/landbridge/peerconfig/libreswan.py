@@ -1,4 +1,4 @@
-"""Libreswan. Its own parser (algparse, 4.10) told what it can do. The text is proved on a kernel with ESP."""
+"""Libreswan. The abilities are those of its own parser (algparse, 4.10). The text is proved on a kernel with ESP."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A connection as the customer's device sees it: mirrored, complete, and in types that can hold nothing else.
+"""A connection from the side of the customer's device: mirrored, complete, and with strict types.
 
 Addresses and networks are parsed, so they cannot hide text. Identities, the PSK and the connection's name are as users
 wrote them.
@@ -79,7 +79,7 @@ class Side:
 
     @property
     def tag(self) -> str:
-        """The name of things in the device. It is short enough for all devices, and has no text of a user."""
+        """The prefix of names in the device. It is short enough for all devices, and contains no text of a user."""
         return f"lb-{self.connection_id[:8]}"
 
     @property
@@ -123,7 +123,7 @@ class Side:
 
     @property
     def dpd_timeout(self) -> int:
-        """Seconds without a word from the gateway until the device counts it as dead. The gateway counts the same way."""
+        """Seconds of silence after which the device takes the gateway for dead. The gateway uses the same time."""
         return self.ike.dpd.interval + 3 * self.ike.dpd.timeout
 
 

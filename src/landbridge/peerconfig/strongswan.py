@@ -59,7 +59,7 @@ def _selectors(side: Side) -> list[tuple[str, str]]:
 
 
 def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
-    """The device rekeys no earlier than the gateway, and gives up an SA later."""
+    """The device rekeys no earlier than the gateway, and its SAs expire later."""
     seconds = side.ipsec.lifetime_seconds
     return [
         f"{side.tag}-{number} {{",
@@ -75,9 +75,8 @@ def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
 
 
 def _starts(side: Side) -> list[str]:
-    """A device that dials in starts again after a DELETE of the gateway, and on traffic after any failure. A device
-    that the gateway dials must not: it would remake an IKE_SA that the gateway deleted as a duplicate, the gateway
-    would delete the older one, and so on for ever.
+    """A device that dials in starts again after a DELETE of the gateway, and on traffic after any failure. A device that the gateway dials
+    must not start by itself: after the gateway deletes a duplicate IKE_SA, the device would make it again, and so on for ever.
     """
     if side.dials:
         return ["  start_action = trap|start", "  close_action = start"]

@@ -16,5 +16,5 @@ def write(pages: Iterable[Page]) -> str:
 
 
 def psk(side: Side) -> str:
-    """Nobody pastes a worksheet into a device, so the placeholder needs no comment."""
+    """A worksheet is not pasted into a device, so the placeholder needs no comment."""
     return side.psk.reveal() if side.psk is not None else f"{PLACEHOLDER} (not shown)"

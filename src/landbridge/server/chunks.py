@@ -1,7 +1,6 @@
-"""A body in chunks (RFC 9112, section 7.1), from its bytes. Pure.
+"""Parses a chunked body (RFC 9112, section 7.1). Pure.
 
-Whatever is not content is bounded: a line with a size and its extensions, all lines together, the trailers. Trailers are read and
-dropped.
+Everything beside the content is bounded: a line with a size and its extensions, all lines together, and the trailers. Trailers are dropped.
 """
 
 import re
@@ -13,7 +12,7 @@ from landbridge.wire import errors
 LINE_LIMIT = 1024
 #: Bytes of all trailers.
 TRAILER_LIMIT = 8192
-#: Bytes of all lines between the content: so many, and as many again as there is content.
+#: Bytes of all lines between the content: this number, plus the number of bytes of the content.
 LINES_LIMIT = 16384
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n")

@@ -1,4 +1,4 @@
-"""Limits of the number of connections, in all and of each client address.
+"""Limits the number of connections, in total and of each client address.
 
 A connection counts from its accept on, so a TLS handshake counts too. An IPv6 client is its /64: one network has as many addresses as
 it likes.

@@ -1,4 +1,4 @@
-"""A client's connection: it reads one request at a time, and ends when the client is too slow or sends something else than a request.
+"""A connection of a client. It reads one request at a time. It ends when the client is too slow or does not send requests.
 
 While a request is answered, bytes of the next one stay in `_buffer`. That is one read at most: then reading pauses. The server calls
 `check_time` once a second: a timer for each request would cost more.
@@ -219,7 +219,7 @@ class Connection(asyncio.Protocol):
             self._next_request()
 
     def _next_request(self) -> None:
-        """Waits until the client has taken most of the answer: else answers would pile up here."""
+        """Waits until the client has taken most of the answer, so that answers do not pile up."""
         if self.drained is not None:
             return
         self._exchange = None
@@ -260,7 +260,7 @@ class Connection(asyncio.Protocol):
     def _linger(self) -> None:
         """Ends the sending and still reads.
 
-        To close while the client sends would reset the connection, and the client might lose the answer.
+        A close while the client sends would reset the connection, and the client might lose the answer.
         """
         self._lingering = True
         self._body_left = self._dropped = 0

@@ -1,4 +1,4 @@
-"""One request and its answer: what ASGI's `receive` and `send` do (version 3, HTTP).
+"""One request and its answer: ASGI's `receive` and `send` (version 3, HTTP).
 
 Once the answer is complete, no object here is part of a cycle of references: the memory of a request is freed at once, without the
 garbage collector.

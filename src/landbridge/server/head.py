@@ -1,8 +1,8 @@
-"""A request's head, from its bytes. Pure.
+"""Parses the head of a request. Pure.
 
-llhttp reads it, strictly: no folded lines, no bare line feeds, no Content-Length beside Transfer-Encoding. The whole head is read at
-once, so a head that comes in tiny pieces costs no more than another one. Bodies are not llhttp's: a head says where its body ends,
-and that is all that `connection` needs.
+llhttp reads it, strictly: no folded lines, no bare line feeds, no Content-Length beside Transfer-Encoding. The whole head is parsed at
+once, so a head in tiny pieces costs no more than another. llhttp does not parse bodies: the head says where the body ends, which is all
+that `connection` needs.
 """
 
 import re
@@ -29,7 +29,9 @@ _LEADING_LINES = re.compile(rb"(?:\r\n)*")
 
 
 class RefusedError(Exception):
-    """The bytes are not a request that this server serves. `refusal`: status, error code, message; then the connection ends."""
+    """The bytes are no request that this server accepts. `refusal`: status, error code and message of the answer, after which the
+    connection ends.
+    """
 
     def __init__(self, refusal: tuple[int, str, str]) -> None:
         super().__init__(refusal[2])
@@ -76,7 +78,7 @@ class _Reader:
 
 
 def find(buffer: bytearray, searched: int) -> int:
-    """Where the head at the beginning of the buffer ends; 0 while its end is not there. Empty lines before it are removed.
+    """The length of the head at the beginning of the buffer; 0 while the head is incomplete. Empty lines before it are removed.
 
     `searched`: bytes that were there at the last call. Raises RefusedError for a head that is too large, whether or not it has an end.
     """

@@ -1,8 +1,8 @@
-"""Where the API listens, and with which certificate.
+"""The listening socket of the API, and its certificate.
 
 Invariant: without TLS the service listens on loopback addresses only, unless the operator asks for more (`insecure_http`). Each handshake
-checks the certificate's files, so renewing them needs no signal. Files that are wrong at that moment (one of the two is not yet
-renewed) change nothing, and the log says so.
+checks the certificate's files, so renewing them needs no signal. When the files are invalid at that moment (only one of them is renewed),
+the last certificate stays, and the log says so.
 """
 
 import contextlib

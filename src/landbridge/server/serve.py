@@ -46,8 +46,8 @@ TICKS_BETWEEN_WARNINGS = 10
 class Signals:
     """Takes SIGINT and SIGTERM while its `with` block runs.
 
-    A signal that comes early ends the server as soon as it begins to serve. It raises no exception: that could be lost in whatever
-    Python was doing.
+    A signal that comes early ends the server as soon as it begins to serve. It raises no exception, because the code that runs at that
+    moment could swallow it.
     """
 
     def __init__(self) -> None:
