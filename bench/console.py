@@ -21,9 +21,9 @@ VIEWERS = (1, 10, 50)
 #: Seconds between two refreshes of an open page, and a little more: a mark is held for as long at most.
 PERIOD = 5.2
 PAGES = (
-    ("estate", ""),
-    ("estate, searched", "?q=site-77"),
-    ("estate, those that are down", "?health=down"),
+    ("overview", ""),
+    ("overview, searched", "?q=site-77"),
+    ("overview, those that are down", "?health=down"),
     ("connections", "/connections"),
     ("connections as CSV", "/connections.csv"),
     ("50 connections before their reset", "/connections/selected?do=reset&{rows}"),
@@ -162,6 +162,6 @@ def _live(server: Server, viewers: int, runs: int, spent: Callable[[], float], c
     for each in people:
         each.close()
     print(
-        f"console, the estate at {viewers} viewers: the refreshes of {PERIOD:.0f} s {statistics.median(changed) * 1000:.0f} ms of a processor"
+        f"console, the overview at {viewers} viewers: the refreshes of {PERIOD:.0f} s {statistics.median(changed) * 1000:.0f} ms of a processor"
         f" after a change, {statistics.median(quiet) * 1000:.0f} ms without one"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from landbridge.cli import estate, main, remote
+from landbridge.cli import main, overview, remote
 from landbridge.client import failures
 
 PAGE = Path(__file__).parents[1] / "docs/reference/command-line.md"
@@ -22,7 +22,7 @@ _INTRODUCTION = """\
 from the commands, and a test holds it against them.
 
 ```
-landbridge status                                   # the estate on one screen
+landbridge status                                   # the overview on one screen
 landbridge connection list --status DOWN
 landbridge connection diagnose hq-branch
 ```
@@ -68,7 +68,7 @@ Each command of the API has these options:
 
 def page() -> str:
     """The whole page."""
-    shared = _options(estate.quota, shared=True)
+    shared = _options(overview.quota, shared=True)
     parts = [
         _INTRODUCTION.replace("{shared}", shared.strip() + "\n"),
         *(f"| {status} | {text} |\n" for status, text in failures.STATUSES.items()),

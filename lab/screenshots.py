@@ -1,4 +1,4 @@
-"""`make screenshots`: pictures of the console for the pages of docs, of an estate with real tunnels.
+"""`make screenshots`: pictures of the console for the pages of docs, with real tunnels.
 
 Two VPN gateways have four branches, which are strongSwans in network namespaces of their own. Two tunnels are up, one device has another key, and one has
 other algorithms. Names, addresses and counts are the same in each run; times are not.
@@ -67,7 +67,7 @@ class TooLargeError(Exception):
 
 
 @dataclass(frozen=True)
-class Estate:
+class Overview:
     """What is there: the service, and the ids of its connections by the names of the branches."""
 
     service: demo.Service
@@ -81,7 +81,7 @@ class Estate:
 
 
 @contextlib.contextmanager
-def estate() -> Iterator[Estate]:
+def overview() -> Iterator[Overview]:
     """All tunnels have come to what they show. Nothing is left after the block."""
     with sites.World() as world, demo.serving(world, more_site=_NETWORK, **demo.BRISK) as service:
         api = testbed.Api(service.credentials)
@@ -92,7 +92,7 @@ def estate() -> Iterator[Estate]:
         made = {one.name: _connect(world, api, gateways[one.gateway], one, n) for n, one in enumerate(BRANCHES)}
         for one in BRANCHES:
             demo.wait_for(functools.partial(_shows, service, made[one.name], one), f"{one.name} to be {one.status}")
-        yield Estate(service, made)
+        yield Overview(service, made)
 
 
 def _make_gateway(api: testbed.Api, name: str, vpc_id: str, subnet: str) -> dict[str, Any]:
@@ -148,16 +148,16 @@ def take(page: Page, name: str, folder: Path, *, height: int | None = None) -> P
     return path
 
 
-def take_all(browser: Browser, there: Estate, folder: Path) -> Iterator[Path]:
+def take_all(browser: Browser, there: Overview, folder: Path) -> Iterator[Path]:
     for scheme in SCHEMES:
         context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
         page = context.new_page()
         _open(page, f"{there.console.rpartition('/')[0]}/sign-in", "Sign in")
         yield take(page, f"sign-in-{scheme}", folder, height=480)
         page.goto(there.service.console_link())
-        _open(page, there.console, "Estate")
+        _open(page, there.console, "Overview")
         page.get_by_text(SUMMARY).wait_for()
-        yield take(page, f"estate-{scheme}", folder)
+        yield take(page, f"overview-{scheme}", folder)
         _open(page, f"{there.console}/connections/{there.connections['oslo']}", "oslo")
         yield take(page, f"connection-{scheme}", folder, height=860)
         _open(page, f"{there.console}/new-connection", "New connection")
@@ -185,7 +185,7 @@ def main() -> int:
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with estate() as there, sync_playwright() as playwright, playwright.chromium.launch(**BROWSER) as browser:
+        with overview() as there, sync_playwright() as playwright, playwright.chromium.launch(**BROWSER) as browser:
             for path in take_all(browser, there, folder):
                 print(f"{path}: {path.stat().st_size:,} bytes", flush=True)
     except Exception as error:  # noqa: BLE001 - the edge: whatever it is, one line says it

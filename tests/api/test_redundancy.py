@@ -7,7 +7,7 @@ import pytest
 
 from lab import specs
 from landbridge import model
-from landbridge.store import carriers, connections, estate, gateways, observations
+from landbridge.store import carriers, connections, gateways, observations, overview
 
 LAN = "192.168.44.0/24"
 
@@ -149,8 +149,8 @@ def test_what_a_connection_carries_is_what_was_observed(
         observations.record(tx, observation)
         return [
             *carriers.of_gateway(tx, row.seq),
-            *estate.tunnels(tx, api.project_id),
-            *estate.tunnels(tx, api.project_id, row.seq),
+            *overview.tunnels(tx, api.project_id),
+            *overview.tunnels(tx, api.project_id, row.seq),
         ]
 
     found = service.data.database.write(record)

@@ -217,7 +217,7 @@ def test_a_name_of_two_resources_is_ambiguous_and_wins_over_a_prefix(ours: Cli):
     assert shown["id"] == first
 
 
-def test_the_status_is_the_estate_on_one_screen(ours: Cli):
+def test_the_status_is_the_overview_on_one_screen(ours: Cli):
     ours.pair()
     ours("connection", "simulate", "hq-branch", "down:psk")
     ours("connection", "wait", "hq-branch", "--for", "DOWN")
@@ -233,7 +233,7 @@ def test_the_status_is_the_estate_on_one_screen(ours: Cli):
     assert [each["name"] for each in whole["vpn_connections"]] == ["hq-branch"]
 
 
-def test_a_reader_sees_the_estate_without_the_audit_trail(cli: Cli, server: Any, tmp_path: Path):
+def test_a_reader_sees_the_overview_without_the_audit_trail(cli: Cli, server: Any, tmp_path: Path):
     add_context(cli, server, tmp_path.name, "--role", "reader")
     assert cli("status").out == ""
     assert "the role reader" in cli("gateway", "create", "--vpc", VPC, ends=4).err

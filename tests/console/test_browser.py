@@ -32,7 +32,7 @@ CROWDED = """[...document.querySelectorAll("main th, main td")].filter((one) => 
 
 
 @pytest.fixture(scope="module")
-def estate(reader: Any) -> dict[str, Any]:
+def overview(reader: Any) -> dict[str, Any]:
     """Two gateways: one whose tunnels are drawn as lines, and one with a grid."""
     api = reader.api
     small, large = api.gateway(name="small"), api.gateway(name="large")
@@ -48,23 +48,23 @@ def estate(reader: Any) -> dict[str, Any]:
     return {"up": up, "down": down, "gateway": small, "empty": empty, "peer": peer, "key": {"id": api.key.access_key}}
 
 
-def test_the_estate_refreshes_itself_and_leaves_typed_text_alone(reader: Any, estate: Any):
+def test_the_overview_refreshes_itself_and_leaves_typed_text_alone(reader: Any, overview: Any):
     page = reader.open()
     expect(page.get_by_role("status")).to_have_text("14 of 16 tunnels up, 2 down")
     search = page.get_by_role("searchbox")
     search.press_sequentially("berl")
-    reader.api.simulate(estate["up"]["id"], "down:proposal")
+    reader.api.simulate(overview["up"]["id"], "down:proposal")
     expect(page.get_by_role("status")).to_have_text("13 of 16 tunnels up, 3 down", timeout=PATIENCE)
     expect(page.get_by_role("row", name="tunnel-up")).to_contain_text("no phase 1 proposal fits both sides")
     expect(search).to_be_focused()
     expect(search).to_have_value("berl")
     search.press("i")
     expect(search).to_have_value("berli")
-    reader.api.simulate(estate["up"]["id"], None)
-    reader.api.connection_as(estate["up"]["id"], "ACTIVE")
+    reader.api.simulate(overview["up"]["id"], None)
+    reader.api.connection_as(overview["up"]["id"], "ACTIVE")
 
 
-@pytest.mark.usefixtures("estate")
+@pytest.mark.usefixtures("overview")
 def test_filters_are_links_and_stand_in_the_address(reader: Any):
     page = reader.open()
     page.get_by_role("link", name="down 2").click()
@@ -77,7 +77,7 @@ def test_filters_are_links_and_stand_in_the_address(reader: Any):
     expect(page.get_by_role("status")).to_contain_text("16 tunnels")
 
 
-@pytest.mark.usefixtures("estate")
+@pytest.mark.usefixtures("overview")
 def test_updates_can_be_paused(reader: Any):
     page = reader.page
     page.clock.install()
@@ -133,12 +133,12 @@ PAGES = (
 )
 
 
-def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone_and_a_wall(reader: Any, estate: Any):
+def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone_and_a_wall(reader: Any, overview: Any):
     """Pages differ in what they hold and share their style, so each page is opened once and looked at
     in both schemes."""
     reader.messages.clear()
     for path in PAGES:
-        page = reader.open(path.format(**{name: one["id"] for name, one in estate.items()}))
+        page = reader.open(path.format(**{name: one["id"] for name, one in overview.items()}))
         for scheme, width, rules in (("dark", 360, OF_A_SCHEME), ("light", 1280, RULES)):
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": 800})
@@ -152,15 +152,15 @@ def test_every_page_is_accessible_in_both_schemes_and_fits_a_phone_and_a_wall(re
     assert reader.messages == []
 
 
-def test_a_tunnel_is_mended_from_its_page(reader: Any, estate: Any):
-    page = reader.open(f"/connections/{estate['down']['id']}")
+def test_a_tunnel_is_mended_from_its_page(reader: Any, overview: Any):
+    page = reader.open(f"/connections/{overview['down']['id']}")
     expect(page.get_by_role("status").first).to_have_text("DOWN")
     expect(page.locator("mark")).to_have_text("another one")
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("New pre-shared key").fill("Another-Key-2026")
     page.get_by_role("button", name="Change").click()
     expect(page.get_by_text("The connection is changed.")).to_be_visible()
-    reader.api.simulate(estate["down"]["id"], None)
+    reader.api.simulate(overview["down"]["id"], None)
     expect(page.locator(".sum")).to_have_text("ACTIVE", timeout=PATIENCE)
     expect(page.get_by_text("Nothing is wrong.")).to_be_visible()
     page.get_by_label("Device", exact=True).select_option("strongswan")
@@ -170,10 +170,10 @@ def test_a_tunnel_is_mended_from_its_page(reader: Any, estate: Any):
     assert "connections {" in page.evaluate("navigator.clipboard.readText()")
 
 
-def test_the_text_of_a_step_hides_the_line_behind_it(reader: Any, estate: Any):
-    reader.api.simulate(estate["down"]["id"], "down:psk")
-    reader.api.connection_as(estate["down"]["id"], "DOWN")
-    page = reader.open(f"/connections/{estate['down']['id']}")
+def test_the_text_of_a_step_hides_the_line_behind_it(reader: Any, overview: Any):
+    reader.api.simulate(overview["down"]["id"], "down:psk")
+    reader.api.connection_as(overview["down"]["id"], "DOWN")
+    page = reader.open(f"/connections/{overview['down']['id']}")
     outline, order, background = page.locator(".sequence .failed circle + text").evaluate(
         """text => {
             const style = getComputedStyle(text);
@@ -218,7 +218,7 @@ def test_a_gateway_is_created_changed_and_deleted_with_a_keyboard(reader: Any):
     expect(page.get_by_text("The VPN gateway is being deleted.")).to_be_visible()
 
 
-@pytest.mark.usefixtures("estate")
+@pytest.mark.usefixtures("overview")
 def test_rows_are_selected_with_a_keyboard_and_a_refresh_leaves_them_selected(reader: Any):
     page = reader.open("/connections?q=tunnel-")
     chosen, everything = page.locator("#selected-count"), page.get_by_label("Select all shown")

@@ -267,7 +267,7 @@ def test_pages_of_connections_have_fifty_rows(person: Callable[..., Any]):
 
 @pytest.mark.parametrize("style", ["static", "policy", "bgp"])
 @pytest.mark.parametrize("state", [None, "down"])
-def test_the_estate_has_the_redundancy_of_the_api(person: Callable[..., Any], style: str, state: str | None):
+def test_the_overview_has_the_redundancy_of_the_api(person: Callable[..., Any], style: str, state: str | None):
     one = person()
     gateway, peer = one.api.gateway(), one.api.customer_gateway()
     rules = [{"source": "10.0.0.0/24", "destination": ["192.168.44.0/24"]}]

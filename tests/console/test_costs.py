@@ -10,7 +10,7 @@ import pytest
 
 from landbridge import errors
 from landbridge.console import read_cache
-from landbridge.store import estate as store
+from landbridge.store import overview as store
 from landbridge.store.sqlite.database import Transaction
 
 

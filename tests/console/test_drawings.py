@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from landbridge.console import grid
 from landbridge.console import negotiation as drawing
 from landbridge.model import negotiation
-from landbridge.operations.estate import Tunnel
+from landbridge.operations.overview import Tunnel
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Search and filters of the estate and the connections, and the file of what a list shows."""
+"""Search and filters of the overview and the connections, and the file of what a list shows."""
 
 import csv
 import io

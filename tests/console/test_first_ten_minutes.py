@@ -87,7 +87,7 @@ def test_the_demonstration_is_seen_in_the_console_and_a_connection_is_made_there
     expect(page.get_by_role("status")).to_have_text("1 of 1 tunnels up")
     _make(page)
     expect(page.locator("#wait")).to_contain_text("no_answer", timeout=PATIENCE)
-    page.get_by_role("link", name="Estate").click()
+    page.get_by_role("link", name="Overview").click()
     expect(page.get_by_role("status")).to_have_text("1 of 2 tunnels up, 1 down")
     page.context.close()
 

@@ -36,9 +36,9 @@ def test_a_picture_of_a_page_is_small_and_one_of_the_commands(path: Path):
     assert _size(path)[0] == screenshots.WIDTH
 
 
-def test_readme_shows_the_estate_in_both_schemes():
+def test_readme_shows_the_overview_in_both_schemes():
     readme = (ROOT / "README.md").read_text()
-    assert {f"docs/images/estate-{scheme}.png" for scheme in screenshots.SCHEMES} <= set(
+    assert {f"docs/images/overview-{scheme}.png" for scheme in screenshots.SCHEMES} <= set(
         re.findall(r'"(docs/images/[^"]+)"', readme)
     )
 
@@ -59,7 +59,7 @@ def test_a_picture_that_is_too_large_is_refused_and_leaves_no_file(
 @pytest.mark.tunnel
 @pytest.mark.long
 def test_the_command_takes_each_page_in_both_schemes(tmp_path: Path, chromium: Browser):
-    with screenshots.estate() as there:
+    with screenshots.overview() as there:
         taken = [path.name for path in screenshots.take_all(chromium, there, tmp_path)]
-    names = ("sign-in", "estate", "connection", "wizard")
+    names = ("sign-in", "overview", "connection", "wizard")
     assert taken == [f"{name}-{scheme}.png" for scheme in screenshots.SCHEMES for name in names]

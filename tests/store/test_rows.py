@@ -17,10 +17,10 @@ from landbridge.store import (
     connections,
     counters,
     customer_gateways,
-    estate,
     gateways,
     idempotency_tokens,
     observations,
+    overview,
 )
 from landbridge.store.sqlite.database import Database, Transaction
 from landbridge.store.sqlite.dialect import compiled
@@ -253,8 +253,8 @@ def test_a_page_of_a_gateway_is_one_walk_of_its_index(database: Database):
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (estate._TUNNELS, "ix_connection_project_id_seq"),
-        (estate._PEERS, "ix_customer_gateway_project_id_seq"),
+        (overview._TUNNELS, "ix_connection_project_id_seq"),
+        (overview._PEERS, "ix_customer_gateway_project_id_seq"),
         (connection_pages._FACTS_OF_PROJECT, "ix_connection_project_id_seq"),
     ],
 )

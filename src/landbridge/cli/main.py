@@ -15,15 +15,15 @@ from landbridge.client import failures, output
 #: Section of the help -> command -> the module that has it.
 COMMANDS = {
     "Commands of the API": {
-        "status": "estate",
+        "status": "overview",
         "gateway": "gateways",
         "customer-gateway": "customer_gateways",
         "connection": "connections",
         "monitor": "monitors",
         "certificate": "certificates",
         "tags": "tags",
-        "quota": "estate",
-        "audit": "estate",
+        "quota": "overview",
+        "audit": "overview",
         "api": "raw",
         "context": "contexts",
     },

@@ -7,7 +7,7 @@
     origins     which requests come from the console's own pages
     sign_in     sign-in by key and by link, sign-out, and the limit of failed tries
     rendering   templates, assets and the headers of every answer
-    estate      the page of gateways and problems; `grid` draws the tunnels of a gateway
+    overview      the page of gateways and problems; `grid` draws the tunnels of a gateway
     lists       lists of a project, and what the node is able to do
     forms       fields with the paths of the API, the body that they make, and what the rules say beside each
     changes     the pages that create, change and delete a resource, whatever its kind

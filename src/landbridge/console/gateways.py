@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from landbridge import model
 from landbridge.console import bulk, changes, forms
-from landbridge.console import estate as estate_page
+from landbridge.console import overview as overview_page
 from landbridge.console.forms import Field
 from landbridge.console.visit import Answered, Visit
 from landbridge.model import allowed_values
-from landbridge.operations import estate, gateway_updates, status_lists
+from landbridge.operations import gateway_updates, overview, status_lists
 from landbridge.operations import gateways as operations
 from landbridge.wire import body
 from landbridge.wire import gateways as wire
@@ -46,8 +46,8 @@ async def show_list(visit: Visit) -> Answered:
 
 async def show(visit: Visit) -> Answered:
     found: operations.GatewayDiagnosis = await visit.perform(operations.diagnose, _ref(visit))
-    request = model.EstateRequest(gateway_id=found.gateway.id, health=frozenset(model.HEALTH_ORDER), limit=ROWS)
-    its: estate.Estate = await visit.perform(estate.select, await estate_page.selection(visit, request))
+    request = model.OverviewRequest(gateway_id=found.gateway.id, health=frozenset(model.HEALTH_ORDER), limit=ROWS)
+    its: overview.Overview = await visit.perform(overview.select, await overview_page.selection(visit, request))
     return visit.render(
         "gateway.html",
         gateway=found.gateway,
@@ -55,7 +55,7 @@ async def show(visit: Visit) -> Answered:
         health=_health(found.status),
         strangers=found.strangers[::-1],
         redundancy=found.redundancy,
-        pictures=estate_page.pictures(its.gateways),
+        pictures=overview_page.pictures(its.gateways),
     )
 
 

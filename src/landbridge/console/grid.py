@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from landbridge import model
-from landbridge.operations.estate import Tunnel
+from landbridge.operations.overview import Tunnel
 
 #: Tunnels of a gateway that are drawn as lines, at most.
 LINES = 12

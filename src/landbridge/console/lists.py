@@ -8,10 +8,10 @@ from typing import get_args
 
 from landbridge import model
 from landbridge.console import connection
-from landbridge.console import estate as estate_page
+from landbridge.console import overview as overview_page
 from landbridge.console.visit import Answered, Download, Rendered, Visit
-from landbridge.operations import audit, estate, quotas
-from landbridge.operations.estate import Estate
+from landbridge.operations import audit, overview, quotas
+from landbridge.operations.overview import Overview
 
 #: Rows of a page.
 ROWS = 50
@@ -20,22 +20,22 @@ ROWS = 50
 async def show_connections(visit: Visit) -> Answered:
     """All connections, those with problems first."""
     given = _given(visit)
-    asked = estate_page.requested(given)
+    asked = overview_page.requested(given)
     request = _of_any_health(asked, ROWS)
 
-    def finish(found: Estate) -> Rendered:
+    def finish(found: Overview) -> Rendered:
         return visit.render(
             "connections.html",
-            estate=found,
+            overview=found,
             request=request,
             given=given,
-            chips=estate_page.chips(found, asked.health),
+            chips=overview_page.chips(found, asked.health),
             total=sum(found.by_health.values()),
-            summary=estate_page.summary(found.by_health),
+            summary=overview_page.summary(found.by_health),
             bulk_kind=connection.BULK,
         )
 
-    answer: Rendered = await visit.perform(estate.select, await estate_page.selection(visit, request), finish)
+    answer: Rendered = await visit.perform(overview.select, await overview_page.selection(visit, request), finish)
     return answer
 
 
@@ -43,17 +43,17 @@ def _given(visit: Visit) -> dict[str, str | None]:
     return {name: visit.query.get(name) for name in ("q", "health", "gateway", "page")}
 
 
-def _of_any_health(request: model.EstateRequest, limit: int) -> model.EstateRequest:
-    """Without a chosen health the list has all connections, and the estate has those with problems."""
+def _of_any_health(request: model.OverviewRequest, limit: int) -> model.OverviewRequest:
+    """Without a chosen health the list has all connections, and the overview has those with problems."""
     return replace(request, health=request.health or frozenset(model.HEALTH_ORDER), limit=limit)
 
 
 async def download_connections(visit: Visit) -> Answered:
     """The connections of all pages of the list with their causes. Reasons are left out, since they take much processor time."""
-    request = _of_any_health(estate_page.requested(_given(visit)), 0)
-    selection = await estate_page.selection(visit, request)
+    request = _of_any_health(overview_page.requested(_given(visit)), 0)
+    selection = await overview_page.selection(visit, request)
 
-    def finish(found: Estate) -> Download:
+    def finish(found: Overview) -> Download:
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(("health", "name", "id", "gateway", "endpoint", "device", "address", "since", "cause"))
@@ -63,7 +63,7 @@ async def download_connections(visit: Visit) -> Answered:
             writer.writerow(map(_cell, row))
         return Download(content=text.getvalue(), name="connections.csv")
 
-    answer: Download = await visit.perform(estate.select, selection, finish)
+    answer: Download = await visit.perform(overview.select, selection, finish)
     return answer
 
 

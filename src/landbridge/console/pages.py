@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from landbridge.console import connection, customer_gateways, estate, gateways, keys, lists, new_connection, tags
+from landbridge.console import connection, customer_gateways, gateways, keys, lists, new_connection, overview, tags
 from landbridge.console.visit import Answered, Visit
 from landbridge.operations.call import Role
 
@@ -37,7 +37,7 @@ def _form(name: str, path: str, ask: Answer, answer: Answer) -> tuple[Page, Page
 
 
 TABLE: tuple[Page, ...] = (
-    Page(name="estate", path="", answer=estate.show, title="Estate"),
+    Page(name="overview", path="", answer=overview.show, title="Overview"),
     Page(name="connections", path="/connections", answer=lists.show_connections, title="Connections"),
     Page(name="download_connections", path="/connections.csv", answer=lists.download_connections),
     Page(name="gateways", path="/gateways", answer=gateways.show_list, title="Gateways"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from landbridge import errors, model
-from landbridge.console import estate, forms
+from landbridge.console import forms, overview
 from landbridge.console.visit import Answered, Moved, Rendered, Visit
 from landbridge.model import allowed_values
 from landbridge.operations import tags as operations
@@ -22,7 +22,7 @@ async def show_all(visit: Visit) -> Answered:
         for kind in allowed_values.TAGGED
     }
     kind, key, value = (visit.query.get(name, "") for name in ("type", "key", "value"))
-    number, found = estate.page_number(visit.query.get("page")), None
+    number, found = overview.page_number(visit.query.get("page")), None
     if kind in allowed_values.TAGGED and key:
         search = model.TagSearchRequest(
             resource_type=kind,

@@ -64,14 +64,6 @@ from landbridge.model.desired import (
     DesiredGateway,
 )
 from landbridge.model.empty import EmptyRequest
-from landbridge.model.estate import (
-    HEALTH_OF_STATUS,
-    HEALTH_ORDER,
-    EstateDataRequest,
-    EstateRequest,
-    TunnelHealth,
-    tunnel_health,
-)
 from landbridge.model.evidence import Evidence
 from landbridge.model.findings import CheckResult, TunnelEffect, Violation, Warning  # noqa: A004
 from landbridge.model.gateway import (
@@ -111,6 +103,14 @@ from landbridge.model.observation import (
     OneWay,
     RefusedPackets,
     Traffic,
+)
+from landbridge.model.overview import (
+    HEALTH_OF_STATUS,
+    HEALTH_ORDER,
+    OverviewDataRequest,
+    OverviewRequest,
+    TunnelHealth,
+    tunnel_health,
 )
 from landbridge.model.probe import (
     LastProbe,
@@ -212,8 +212,6 @@ __all__ = [
     "EipRequest",
     "EmptyRequest",
     "Endpoint",
-    "EstateDataRequest",
-    "EstateRequest",
     "Evidence",
     "Explanation",
     "FailureKind",
@@ -257,6 +255,8 @@ __all__ = [
     "Network",
     "Observation",
     "OneWay",
+    "OverviewDataRequest",
+    "OverviewRequest",
     "PathOutcome",
     "PeerConfigurationRequest",
     "Plane",

@@ -11,7 +11,7 @@ from landbridge.operations.operation import operation
 from landbridge.status import cause_texts, redundancy
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
-from landbridge.store import attempts, connection_pages, connections, estate, gateways, pauses
+from landbridge.store import attempts, connection_pages, connections, gateways, overview, pauses
 from landbridge.store.database import Transaction
 
 #: Connections that one request looks through. A page with a filter may be shorter than its limit although it is not the last page.
@@ -127,7 +127,7 @@ def list_gateways(tx: Transaction, call: Call, request: model.StatusListRequest)
         if known.seq > after and request.fits(known.gateway.name, gateway_status.api_status(known))
     ]
     page = fitting[: request.limit]
-    carrying = estate.carrying(estate.tunnels(tx, call.project_id))
+    carrying = overview.carrying(overview.tunnels(tx, call.project_id))
     return StatusPage(
         rows=[_gateway(call, known, times, paused, carrying.get(known.seq, ())) for known, times in page],
         next_marker=paging.marker(call, "statuses of gateways", page[-1][0].seq) if len(fitting) > len(page) else None,

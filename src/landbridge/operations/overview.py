@@ -1,4 +1,4 @@
-"""The estate: all gateways and tunnels of a project at a glance, and the tunnels with problems first."""
+"""The overview: all gateways and tunnels of a project at a glance, and the tunnels with problems first."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from landbridge.operations.operation import operation
 from landbridge.status import connection as connection_status
 from landbridge.status import gateway as gateway_status
 from landbridge.status import redundancy
-from landbridge.store import estate as store
 from landbridge.store import gateways, pauses
+from landbridge.store import overview as store
 from landbridge.store.database import Transaction
 
 #: Gateways of a page.
@@ -36,7 +36,7 @@ class Tunnel(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EstateGateway:
+class OverviewGateway:
     """`tunnels`: those that fit the request, oldest first. `by_health`: health -> the number of its tunnels, also of those that do not fit. `redundant`: whether its
     redundancy is met, and would be if all its connections were up; None without a subnet.
     """
@@ -49,7 +49,7 @@ class EstateGateway:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estate:
+class Overview:
     """`by_health`: health -> the number of tunnels that fit the text and the gateway. `listed`: the whole list, the gravest first, each
     tunnel with the name of its gateway. `rows`: a page of it with the status of each. `total`: rows of all pages. `gateways`: the page of
     gateways that have a fitting tunnel, or none at all. `without_redundancy`: gateways whose redundancy is not met.
@@ -59,14 +59,14 @@ class Estate:
     listed: Sequence[tuple[str, Tunnel]]
     rows: Sequence[tuple[Tunnel, status_lists.ResourceStatus]]
     total: int
-    gateways: Sequence[EstateGateway]
+    gateways: Sequence[OverviewGateway]
     gateway_total: int
     without_redundancy: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EstateData:
-    """The stored data of all gateways of a project, or of one gateway. `met`: gateway id -> `EstateGateway.redundant`."""
+class OverviewData:
+    """The stored data of all gateways of a project, or of one gateway. `met`: gateway id -> `OverviewGateway.redundant`."""
 
     known: Mapping[int, gateways.GatewayRow]
     states: Mapping[int, model.GatewayStatus]
@@ -78,12 +78,12 @@ class EstateData:
 class Selection:
     """A request for a part of data that was read before."""
 
-    data: EstateData
-    request: model.EstateRequest
+    data: OverviewData
+    request: model.OverviewRequest
 
 
 @operation("read_estate", "reader", "long read")
-def read(tx: Transaction, call: Call, request: model.EstateDataRequest) -> EstateData:
+def read(tx: Transaction, call: Call, request: model.OverviewDataRequest) -> OverviewData:
     """Reads every tunnel of the project or of a gateway. This is the expensive part, which all pages have in common."""
     paused = pauses.list_all(tx)
     known = {
@@ -104,7 +104,7 @@ def read(tx: Transaction, call: Call, request: model.EstateDataRequest) -> Estat
         is_seen = row.gateway_seq not in unseen
         tunnels[row.gateway_seq].append(_tunnel(row, peers[row.customer_gateway_seq], is_seen=is_seen))
     met = {known[seq].gateway.id: redundancy.met(some) for seq, some in store.carrying(rows).items()}
-    return EstateData(known=known, states=states, tunnels=tunnels, met=met)
+    return OverviewData(known=known, states=states, tunnels=tunnels, met=met)
 
 
 def _tunnel(row: store.TunnelRow, peer: tuple[str, str], *, is_seen: bool) -> Tunnel:
@@ -115,7 +115,7 @@ def _tunnel(row: store.TunnelRow, peer: tuple[str, str], *, is_seen: bool) -> Tu
 
 
 @operation("select_estate", "reader", "long read")
-def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
+def select(tx: Transaction, call: Call, selection: Selection) -> Overview:
     """The part of the data that the request asks for, with the reasons of the listed tunnels."""
     data, request = selection.data, selection.request
     known, met = data.known, data.met
@@ -140,13 +140,13 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
         key=_gravest,
     )
     page_of_rows = [one for _, one in listed[(request.page - 1) * request.limit :][: request.limit]]
-    return Estate(
+    return Overview(
         by_health=by_health,
         listed=listed,
         rows=_explained(tx, call, page_of_rows),
         total=len(listed),
         gateways=[
-            EstateGateway(
+            OverviewGateway(
                 gateway=known[seq].gateway,
                 status=data.states[seq],
                 tunnels=shown[seq],
@@ -163,7 +163,7 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Estate:
 def _wanted(
     known: Mapping[int, gateways.GatewayRow],
     met: Mapping[str, tuple[bool, bool] | None],
-    request: model.EstateRequest,
+    request: model.OverviewRequest,
 ) -> list[int]:
     """The gateways that fit the request."""
 

@@ -1,4 +1,4 @@
-"""The page of the estate: problems first, then every gateway with its tunnels."""
+"""The page of the overview: problems first, then every gateway with its tunnels."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 from landbridge import model
 from landbridge.console import grid
 from landbridge.console.visit import Answered, Visit
-from landbridge.operations import estate
-from landbridge.operations.estate import Estate, EstateGateway, Tunnel
+from landbridge.operations import overview
+from landbridge.operations.overview import Overview, OverviewGateway, Tunnel
 
 #: Cells of all grids of a page that are links.
 LINKS = 200
@@ -45,27 +45,27 @@ async def show(visit: Visit) -> Answered:
     given = {name: visit.query.get(name) for name in _PARAMETERS}
     asked = requested(given)
 
-    def finish(found: Estate) -> str:
-        return visit.part("estate_content.html", **_values(found, asked, given))
+    def finish(found: Overview) -> str:
+        return visit.part("overview_content.html", **_values(found, asked, given))
 
     key = (tuple(given.items()), visit.may("admin"))
-    content = await visit.read(estate.select, await selection(visit, asked), finish, key=key)
-    return visit.render("estate.html", content=content)
+    content = await visit.read(overview.select, await selection(visit, asked), finish, key=key)
+    return visit.render("overview.html", content=content)
 
 
-async def selection(visit: Visit, request: model.EstateRequest) -> estate.Selection:
+async def selection(visit: Visit, request: model.OverviewRequest) -> overview.Selection:
     """What the request asks for, of all tunnels or of those of its VPN gateway. It is read once for all viewers."""
-    asked = model.EstateDataRequest(gateway_id=request.gateway_id)
-    data: estate.EstateData = await visit.read(estate.read, asked, key=asked)
+    asked = model.OverviewDataRequest(gateway_id=request.gateway_id)
+    data: overview.OverviewData = await visit.read(overview.read, asked, key=asked)
     if asked.gateway_id is None:
         visit.dependencies.cache.note(visit.project_id, sum(map(len, data.tunnels.values())))
-    return estate.Selection(data=data, request=request)
+    return overview.Selection(data=data, request=request)
 
 
-def requested(given: Mapping[str, str | None]) -> model.EstateRequest:
+def requested(given: Mapping[str, str | None]) -> model.OverviewRequest:
     """What the address asks for. Values that no link of the console has are left out."""
     wanted = set((given["health"] or "").split(","))
-    return model.EstateRequest(
+    return model.OverviewRequest(
         text=(given["q"] or "").strip()[:TEXT_LIMIT],
         health=frozenset(health for health in model.HEALTH_ORDER if health in wanted),
         gateway_id=given["gateway"] or None,
@@ -75,7 +75,7 @@ def requested(given: Mapping[str, str | None]) -> model.EstateRequest:
     )
 
 
-def chips(found: Estate, chosen: Collection[model.TunnelHealth]) -> list[tuple[model.TunnelHealth, int, bool]]:
+def chips(found: Overview, chosen: Collection[model.TunnelHealth]) -> list[tuple[model.TunnelHealth, int, bool]]:
     """Each health that a tunnel has or that was chosen: the number of its tunnels, and whether it was chosen."""
     by_health = found.by_health
     return [
@@ -89,10 +89,10 @@ def page_number(text: str | None) -> int:
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
-def _values(found: Estate, asked: model.EstateRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
+def _values(found: Overview, asked: model.OverviewRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
     total = sum(found.by_health.values())
     return {
-        "estate": found,
+        "overview": found,
         "request": asked,
         "given": given,
         "total": total,
@@ -101,7 +101,7 @@ def _values(found: Estate, asked: model.EstateRequest, given: Mapping[str, str |
         "faults": [each for each in found.gateways if each.status.status == "FAULT"],
         "summary": summary(found.by_health),
         "pictures": pictures(found.gateways),
-        "gateways_a_page": estate.GATEWAYS,
+        "gateways_a_page": overview.GATEWAYS,
     }
 
 
@@ -117,7 +117,7 @@ def summary(by_health: Mapping[model.TunnelHealth, int]) -> str:
     return f"{up} of {total} tunnels up" + (f", {bad}" if bad else "")
 
 
-def pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
+def pictures(gateways: Sequence[OverviewGateway]) -> list[GatewayPicture]:
     links, pictures = LINKS, []
     for each in gateways:
         endpoints = []
@@ -139,7 +139,7 @@ def pictures(gateways: Sequence[EstateGateway]) -> list[GatewayPicture]:
     return pictures
 
 
-def _picture(gateway: EstateGateway, endpoints: Sequence[EndpointPicture]) -> GatewayPicture:
+def _picture(gateway: OverviewGateway, endpoints: Sequence[EndpointPicture]) -> GatewayPicture:
     words, health = "", ""
     if gateway.redundant is not None:
         is_met, is_configured = gateway.redundant

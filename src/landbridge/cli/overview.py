@@ -26,7 +26,7 @@ _AUDIT_PAGE = 500
 @remote.asks
 @click.option("--limit", type=click.IntRange(min=1), default=20, help="Rows of problems (default 20).")
 def status(run: remote.Run, limit: int) -> None:
-    """Show the estate on one screen: counts, problems with their causes, redundancy, recent changes.
+    """Show the overview on one screen: counts, problems with their causes, redundancy, recent changes.
 
     In a pipe each line begins with its section: count, problem, not-redundant, changed.
     """

@@ -1,4 +1,4 @@
-"""The health of a tunnel, and a request for the estate of a project."""
+"""The health of a tunnel, and a request for the overview of a project."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ def tunnel_health(status: ConnectionStatusName, *, is_seen: bool, is_warned: boo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EstateDataRequest:
+class OverviewDataRequest:
     """`gateway_id`: only this VPN gateway; None: all."""
 
     gateway_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EstateRequest:
+class OverviewRequest:
     """`text`: only tunnels with each of its words in a name or an address, in any letter case, and without the words that have a `-` before
     them. `health`: only tunnels with one of these; empty: all. `redundant`: only VPN gateways whose redundancy is met (True) or not met
     (False). `page`, `gateway_page`: which page of the rows and of the gateways, from 1 on.
