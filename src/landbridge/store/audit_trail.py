@@ -10,34 +10,34 @@ from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_a = tables.audit
+_audit = tables.audit
 #: Later than any event: milliseconds.
 _END = 1 << 62
 _APPEND = Statement(
-    insert(_a).values(
+    insert(_audit).values(
         {name: bindparam(name) for name in ("at", "project_id", "actor", "action", "resource_id", "request_id")}
     )
 )
-_AT = Statement(select(_a.c.at).where(_a.c.seq == bindparam("seq")))
+_AT = Statement(select(_audit.c.at).where(_audit.c.seq == bindparam("seq")))
 
 
 def _newest(*conditions: ColumnElement[bool]) -> Statement:
     """Events that meet the conditions, newest first. An index has them in this order."""
     return Statement(
-        select(_a.c.seq, _a.c.at, _a.c.actor, _a.c.action, _a.c.resource_id, _a.c.request_id)
+        select(_audit.c.seq, _audit.c.at, _audit.c.actor, _audit.c.action, _audit.c.resource_id, _audit.c.request_id)
         .where(
-            _a.c.project_id == bindparam("project_id"),
+            _audit.c.project_id == bindparam("project_id"),
             *conditions,
-            _a.c.at >= bindparam("since"),
-            tuple_(_a.c.at, _a.c.seq) < tuple_(bindparam("before_at"), bindparam("before_seq")),
+            _audit.c.at >= bindparam("since"),
+            tuple_(_audit.c.at, _audit.c.seq) < tuple_(bindparam("before_at"), bindparam("before_seq")),
         )
-        .order_by(_a.c.at.desc(), _a.c.seq.desc())
+        .order_by(_audit.c.at.desc(), _audit.c.seq.desc())
         .limit(bindparam("limit"))
     )
 
 
 _OF_PROJECT = _newest()
-_OF_RESOURCE = _newest(_a.c.resource_id == bindparam("resource_id"))
+_OF_RESOURCE = _newest(_audit.c.resource_id == bindparam("resource_id"))
 
 
 def append(

@@ -12,14 +12,14 @@ from landbridge.store.statement import Statement
 #: Changes of one connection.
 KEPT = 50
 
-_b = tables.bgp_change
+_bgp_change = tables.bgp_change
 _VALUES = ("at", "state", "cause", "reason", "received")
-_COLUMNS = tuple(_b.c[name] for name in _VALUES)
-_INSERT = Statement(insert(_b).values({name: bindparam(name) for name in ("connection_seq", *_VALUES)}))
-_LAST = newest_rows.last(_b, *_COLUMNS)
-_PRUNE = newest_rows.prune(_b)
+_COLUMNS = tuple(_bgp_change.c[name] for name in _VALUES)
+_INSERT = Statement(insert(_bgp_change).values({name: bindparam(name) for name in ("connection_seq", *_VALUES)}))
+_LAST = newest_rows.last(_bgp_change, *_COLUMNS)
+_PRUNE = newest_rows.prune(_bgp_change)
 _OF_CONNECTION = Statement(
-    select(*_COLUMNS).where(_b.c.connection_seq == bindparam("connection_seq")).order_by(_b.c.seq)
+    select(*_COLUMNS).where(_bgp_change.c.connection_seq == bindparam("connection_seq")).order_by(_bgp_change.c.seq)
 )
 
 

@@ -18,30 +18,35 @@ SESSIONS = 1 << 9
 #: Connections whose subnets are remembered.
 CONNECTIONS = 1 << 14
 
-_c, _o, _g, _cgw = tables.connection, tables.connection_observation, tables.vpn_gateway, tables.customer_gateway
+_connection, _connection_observation, _vpn_gateway, _customer_gateway = (
+    tables.connection,
+    tables.connection_observation,
+    tables.vpn_gateway,
+    tables.customer_gateway,
+)
 _CARRIERS = (
     select(
-        _g.c.id,
-        _c.c.id,
-        _c.c.endpoint,
+        _vpn_gateway.c.id,
+        _connection.c.id,
+        _connection.c.endpoint,
         tables.CONNECTION_DESCRIPTION,
-        _cgw.c.id,
-        *(expressions.JsonValue(_cgw.c.spec, name) for name in ("name", "id_value")),
-        _o.c.state,
-        expressions.JsonValue(_o.c.report, "nqa", "state"),
-        expressions.JsonValue(_o.c.report, "bgp", "routes"),
+        _customer_gateway.c.id,
+        *(expressions.JsonValue(_customer_gateway.c.spec, name) for name in ("name", "id_value")),
+        _connection_observation.c.state,
+        expressions.JsonValue(_connection_observation.c.report, "nqa", "state"),
+        expressions.JsonValue(_connection_observation.c.report, "bgp", "routes"),
     )
     .select_from(
-        _c.join(_g, _g.c.seq == _c.c.gateway_seq)
-        .join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq)
-        .outerjoin(_o, _o.c.connection_seq == _c.c.seq)
+        _connection.join(_vpn_gateway, _vpn_gateway.c.seq == _connection.c.gateway_seq)
+        .join(_customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq)
+        .outerjoin(_connection_observation, _connection_observation.c.connection_seq == _connection.c.seq)
     )
-    .where(_c.c.deleting == literal_column("0"))
-    .order_by(_c.c.seq)
+    .where(_connection.c.deleting == literal_column("0"))
+    .order_by(_connection.c.seq)
 )
 _ALL = Statement(_CARRIERS)
-_OF_PROJECT = Statement(_CARRIERS.where(_c.c.project_id == bindparam("project_id")))
-_OF_GATEWAY = Statement(_CARRIERS.where(_c.c.gateway_seq == bindparam("gateway_seq")))
+_OF_PROJECT = Statement(_CARRIERS.where(_connection.c.project_id == bindparam("project_id")))
+_OF_GATEWAY = Statement(_CARRIERS.where(_connection.c.gateway_seq == bindparam("gateway_seq")))
 
 
 def of_project(tx: Transaction, project_id: str | None) -> dict[str, list[model.Carrier]]:

@@ -6,12 +6,12 @@ from landbridge.store import expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_g, _o = tables.vpn_gateway, tables.gateway_observation
+_vpn_gateway, _gateway_observation = tables.vpn_gateway, tables.gateway_observation
 #: A report of an engine moves the time of its gateway's look forward, so the sum of these times changes with every report.
 _LOOKS = Statement(
-    select(func.count(), func.sum(_o.c.seen_at))
-    .select_from(_o.join(_g, _g.c.seq == _o.c.gateway_seq))
-    .where(_g.c.project_id == bindparam("project_id"))
+    select(func.count(), func.sum(_gateway_observation.c.seen_at))
+    .select_from(_gateway_observation.join(_vpn_gateway, _vpn_gateway.c.seq == _gateway_observation.c.gateway_seq))
+    .where(_vpn_gateway.c.project_id == bindparam("project_id"))
 )
 _WRITTEN = Statement(select(expressions.LastSeq(tables.audit)))
 #: A cause is stored after the look that found it.

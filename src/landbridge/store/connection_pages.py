@@ -10,37 +10,39 @@ from landbridge.store import carriers, connections, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_c = tables.connection
-_inner = _c.alias("inner")
+_connection = tables.connection
+_inner = _connection.alias("inner")
 
-_LISTED = select(_c.c.seq, _c.c.spec, *connections.FACTS).select_from(connections.OBSERVED)
+_LISTED = select(_connection.c.seq, _connection.c.spec, *connections.FACTS).select_from(connections.OBSERVED)
 _FIND_LISTED = Statement(_LISTED.where(connections.OF_ID))
 _PAGE = Statement(
-    _LISTED.where(_c.c.project_id == bindparam("project_id"), _c.c.seq > bindparam("after"))
-    .order_by(_c.c.seq)
+    _LISTED.where(_connection.c.project_id == bindparam("project_id"), _connection.c.seq > bindparam("after"))
+    .order_by(_connection.c.seq)
     .limit(bindparam("limit"))
 )
 _PAGE_OF_GATEWAY = Statement(
-    _LISTED.where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.seq > bindparam("after"))
-    .order_by(_c.c.seq)
+    _LISTED.where(_connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.seq > bindparam("after"))
+    .order_by(_connection.c.seq)
     .limit(bindparam("limit"))
 )
 _PAGE_OF_ENDPOINT = Statement(
     _LISTED.where(
-        _c.c.gateway_seq == bindparam("gateway_seq"),
-        _c.c.endpoint == bindparam("endpoint"),
-        _c.c.seq > bindparam("after"),
+        _connection.c.gateway_seq == bindparam("gateway_seq"),
+        _connection.c.endpoint == bindparam("endpoint"),
+        _connection.c.seq > bindparam("after"),
     )
-    .order_by(_c.c.seq)
+    .order_by(_connection.c.seq)
     .limit(bindparam("limit"))
 )
 _COUNT_OF_ENDPOINT = Statement(
-    select(func.count()).where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.endpoint == bindparam("endpoint"))
+    select(func.count()).where(
+        _connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.endpoint == bindparam("endpoint")
+    )
 )
 #: The inner query reads the index of gateways alone, and only the page's own rows are read whole.
 _PAGE_OF_GATEWAYS = Statement(
     _LISTED.where(
-        _c.c.seq.in_(
+        _connection.c.seq.in_(
             select(_inner.c.seq)
             .where(
                 expressions.IsAmong(_inner.c.gateway_seq, "gateways"),
@@ -49,22 +51,22 @@ _PAGE_OF_GATEWAYS = Statement(
             .order_by(_inner.c.seq)
             .limit(bindparam("limit"))
         )
-    ).order_by(_c.c.seq)
+    ).order_by(_connection.c.seq)
 )
 
 
 def _page_of_facts(condition: ColumnElement[bool]) -> Statement:
     return Statement(
-        select(_c.c.seq, tables.CONNECTION_DESCRIPTION, *connections.FACTS)
+        select(_connection.c.seq, tables.CONNECTION_DESCRIPTION, *connections.FACTS)
         .select_from(connections.OBSERVED)
-        .where(condition, _c.c.seq > bindparam("after"))
-        .order_by(_c.c.seq)
+        .where(condition, _connection.c.seq > bindparam("after"))
+        .order_by(_connection.c.seq)
         .limit(bindparam("limit"))
     )
 
 
-_FACTS_OF_PROJECT = _page_of_facts(_c.c.project_id == bindparam("project_id"))
-_PAGE_OF_FACTS = _page_of_facts(_c.c.gateway_seq == bindparam("gateway_seq"))
+_FACTS_OF_PROJECT = _page_of_facts(_connection.c.project_id == bindparam("project_id"))
+_PAGE_OF_FACTS = _page_of_facts(_connection.c.gateway_seq == bindparam("gateway_seq"))
 
 
 class ListedRow(NamedTuple):

@@ -13,14 +13,16 @@ from landbridge.store.statement import Statement
 #: Changes of one connection.
 KEPT = 50
 
-_s = tables.connection_state
-_INSERT = Statement(insert(_s).values({name: bindparam(name) for name in ("connection_seq", "at", "status", "cause")}))
-_LAST = newest_rows.last(_s, _s.c.status, _s.c.cause)
-_PRUNE = newest_rows.prune(_s)
+_connection_state = tables.connection_state
+_INSERT = Statement(
+    insert(_connection_state).values({name: bindparam(name) for name in ("connection_seq", "at", "status", "cause")})
+)
+_LAST = newest_rows.last(_connection_state, _connection_state.c.status, _connection_state.c.cause)
+_PRUNE = newest_rows.prune(_connection_state)
 _OF_CONNECTION = Statement(
-    select(_s.c.at, _s.c.status, _s.c.cause)
-    .where(_s.c.connection_seq == bindparam("connection_seq"))
-    .order_by(_s.c.seq)
+    select(_connection_state.c.at, _connection_state.c.status, _connection_state.c.cause)
+    .where(_connection_state.c.connection_seq == bindparam("connection_seq"))
+    .order_by(_connection_state.c.seq)
 )
 
 

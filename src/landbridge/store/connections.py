@@ -13,8 +13,12 @@ from landbridge.store import codec, customer_gateways, expressions, gateways, sa
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_c, _o, _cgw = tables.connection, tables.connection_observation, tables.customer_gateway
-_look = tables.gateway_observation
+_connection, _connection_observation, _customer_gateway = (
+    tables.connection,
+    tables.connection_observation,
+    tables.customer_gateway,
+)
+_gateway_observation = tables.gateway_observation
 #: How many /30s a neighbour query can ask about.
 BLOCKS_ASKED = 3
 #: Connections that are kept decoded: clients poll the same ones again and again, and so does the agent.
@@ -22,70 +26,106 @@ REMEMBERED = 8192
 #: Characters of a report that is kept decoded. One with a thousand learned routes has 100,000.
 LONGEST_REMEMBERED = 16_384
 
-_WHOLE = (_c.c.seq, _c.c.spec, _c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.report)
+_WHOLE = (
+    _connection.c.seq,
+    _connection.c.spec,
+    _connection.c.generation,
+    _connection.c.deleting,
+    _connection_observation.c.applied_generation,
+    _connection_observation.c.report,
+)
 #: Reports without their routes, of which a status needs none.
-_COLUMNS = (*_WHOLE[:-1], expressions.JsonWithout(_o.c.report, ("routes",), ("bgp", "routes")))
-OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
-_LOOKED_AT = OBSERVED.outerjoin(_look, _look.c.gateway_seq == _c.c.gateway_seq)
+_COLUMNS = (*_WHOLE[:-1], expressions.JsonWithout(_connection_observation.c.report, ("routes",), ("bgp", "routes")))
+OBSERVED = _connection.outerjoin(_connection_observation, _connection_observation.c.connection_seq == _connection.c.seq)
+_LOOKED_AT = OBSERVED.outerjoin(_gateway_observation, _gateway_observation.c.gateway_seq == _connection.c.gateway_seq)
 #: In the order of `model.StatusFacts`.
-FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
-OF_ID = and_(_c.c.id == bindparam("id"), _c.c.project_id == bindparam("project_id"))
-_FIND = Statement(select(*_WHOLE, _look.c.seen_at).select_from(_LOOKED_AT).where(OF_ID))
+FACTS = (
+    _connection.c.generation,
+    _connection.c.deleting,
+    _connection_observation.c.applied_generation,
+    _connection_observation.c.state,
+)
+OF_ID = and_(_connection.c.id == bindparam("id"), _connection.c.project_id == bindparam("project_id"))
+_FIND = Statement(select(*_WHOLE, _gateway_observation.c.seen_at).select_from(_LOOKED_AT).where(OF_ID))
 _WITH_TIMES = Statement(
-    select(*_COLUMNS, _look.c.seen_at, _look.c.failure, _c.c.changed_at, _o.c.since)
+    select(
+        *_COLUMNS,
+        _gateway_observation.c.seen_at,
+        _gateway_observation.c.failure,
+        _connection.c.changed_at,
+        _connection_observation.c.since,
+    )
     .select_from(_LOOKED_AT)
-    .where(expressions.IsAmong(_c.c.seq, "seqs"))
-    .order_by(_c.c.seq)
+    .where(expressions.IsAmong(_connection.c.seq, "seqs"))
+    .order_by(_connection.c.seq)
 )
 _OBSERVED_OF_GATEWAY = Statement(
-    select(_c.c.spec, _o.c.report)
-    .select_from(_c.join(_o, _o.c.connection_seq == _c.c.seq))
-    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _o.c.report.is_not(None))
-    .order_by(_c.c.seq)
+    select(_connection.c.spec, _connection_observation.c.report)
+    .select_from(
+        _connection.join(_connection_observation, _connection_observation.c.connection_seq == _connection.c.seq)
+    )
+    .where(_connection.c.gateway_seq == bindparam("gateway_seq"), _connection_observation.c.report.is_not(None))
+    .order_by(_connection.c.seq)
 )
 _SESSIONS = Statement(
-    select(_o.c.connection_seq, expressions.JsonWithout(expressions.JsonValue(_o.c.report, "bgp"), ("routes",))).where(
-        expressions.IsAmong(_o.c.connection_seq, "seqs")
-    )
+    select(
+        _connection_observation.c.connection_seq,
+        expressions.JsonWithout(expressions.JsonValue(_connection_observation.c.report, "bgp"), ("routes",)),
+    ).where(expressions.IsAmong(_connection_observation.c.connection_seq, "seqs"))
 )
 _ENDS = Statement(
-    select(_cgw.c.seq, _cgw.c.spec, *gateways.COLUMNS)
+    select(_customer_gateway.c.seq, _customer_gateway.c.spec, *gateways.COLUMNS)
     .select_from(
         gateways.FROM.outerjoin(
-            _cgw, and_(_cgw.c.id == bindparam("customer_gateway_id"), _cgw.c.project_id == bindparam("project_id"))
+            _customer_gateway,
+            and_(
+                _customer_gateway.c.id == bindparam("customer_gateway_id"),
+                _customer_gateway.c.project_id == bindparam("project_id"),
+            ),
         )
     )
     .where(
         tables.vpn_gateway.c.id == bindparam("gateway_id"), tables.vpn_gateway.c.project_id == bindparam("project_id")
     )
 )
-_PEER = select(_cgw.c.seq).where(_cgw.c.id == bindparam("customer_gateway_id")).scalar_subquery()
+_PEER = (
+    select(_customer_gateway.c.seq).where(_customer_gateway.c.id == bindparam("customer_gateway_id")).scalar_subquery()
+)
 _NEIGHBOURS = Statement(
-    select(_c.c.id, _c.c.endpoint, _cgw.c.id, _c.c.identity, _c.c.tunnel_block, _c.c.deleting)
-    .select_from(_c.join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
+    select(
+        _connection.c.id,
+        _connection.c.endpoint,
+        _customer_gateway.c.id,
+        _connection.c.identity,
+        _connection.c.tunnel_block,
+        _connection.c.deleting,
+    )
+    .select_from(_connection.join(_customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq))
     .where(
         or_(
-            and_(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.customer_gateway_seq == _PEER),
-            and_(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.identity == bindparam("identity")),
+            and_(_connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.customer_gateway_seq == _PEER),
             and_(
-                _c.c.gateway_seq == bindparam("gateway_seq"),
-                _c.c.tunnel_block.in_([bindparam(f"block_{n}") for n in range(BLOCKS_ASKED)]),
+                _connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.identity == bindparam("identity")
+            ),
+            and_(
+                _connection.c.gateway_seq == bindparam("gateway_seq"),
+                _connection.c.tunnel_block.in_([bindparam(f"block_{n}") for n in range(BLOCKS_ASKED)]),
             ),
         )
     )
 )
 #: An identity begins with the peer's address and a line end: one range of the index has all of an address.
 _OF_PEER_ADDRESS = Statement(
-    select(_c.c.spec, _c.c.psk).where(
-        _c.c.gateway_seq == bindparam("gateway_seq"),
-        _c.c.identity >= bindparam("first"),
-        _c.c.identity < bindparam("end"),
-        _c.c.endpoint == bindparam("endpoint"),
-        _c.c.deleting == 0,
+    select(_connection.c.spec, _connection.c.psk).where(
+        _connection.c.gateway_seq == bindparam("gateway_seq"),
+        _connection.c.identity >= bindparam("first"),
+        _connection.c.identity < bindparam("end"),
+        _connection.c.endpoint == bindparam("endpoint"),
+        _connection.c.deleting == 0,
     )
 )
 _INSERT = Statement(
-    insert(_c).values(
+    insert(_connection).values(
         {
             name: bindparam(name)
             for name in (
@@ -106,68 +146,83 @@ _INSERT = Statement(
         }
     )
 )
-_PSK = Statement(select(_c.c.psk).where(_c.c.id == bindparam("id")))
+_PSK = Statement(select(_connection.c.psk).where(_connection.c.id == bindparam("id")))
 #: The time of the oldest change that is not applied. A later change keeps this time until all changes are applied.
 _CHANGED_AT = case(
     (
-        select(_o.c.applied_generation).where(_o.c.connection_seq == _c.c.seq).scalar_subquery() == _c.c.generation,
+        select(_connection_observation.c.applied_generation)
+        .where(_connection_observation.c.connection_seq == _connection.c.seq)
+        .scalar_subquery()
+        == _connection.c.generation,
         bindparam("at"),
     ),
-    else_=func.coalesce(_c.c.changed_at, bindparam("at")),
+    else_=func.coalesce(_connection.c.changed_at, bindparam("at")),
 )
 _UPDATE = Statement(
-    update(_c)
-    .where(_c.c.id == bindparam("row_id"))
+    update(_connection)
+    .where(_connection.c.id == bindparam("row_id"))
     .values(
         customer_gateway_seq=_PEER,
         identity=bindparam("on_the_wire"),
         tunnel_block=bindparam("block"),
         psk=bindparam("sealed"),
         spec=bindparam("content"),
-        generation=_c.c.generation + bindparam("bump"),
-        changed_at=case((bindparam("bump") == 0, _c.c.changed_at), else_=_CHANGED_AT),
+        generation=_connection.c.generation + bindparam("bump"),
+        changed_at=case((bindparam("bump") == 0, _connection.c.changed_at), else_=_CHANGED_AT),
     )
 )
 _DEPENDANT = Statement(
-    select(_c.c.id, expressions.JsonValue(_c.c.spec, "name"))
-    .where(_c.c.gateway_seq == bindparam("gateway_seq"))
-    .order_by(_c.c.seq)
+    select(_connection.c.id, expressions.JsonValue(_connection.c.spec, "name"))
+    .where(_connection.c.gateway_seq == bindparam("gateway_seq"))
+    .order_by(_connection.c.seq)
     .limit(1)
 )
 _MARK = Statement(
-    update(_c)
-    .where(_c.c.id == bindparam("row_id"))
-    .values(deleting=1, generation=_c.c.generation + 1, changed_at=bindparam("at"))
+    update(_connection)
+    .where(_connection.c.id == bindparam("row_id"))
+    .values(deleting=1, generation=_connection.c.generation + 1, changed_at=bindparam("at"))
 )
-_SIMULATE = Statement(update(_c).where(_c.c.id == bindparam("row_id")).values(simulate=bindparam("shown")))
+_SIMULATE = Statement(
+    update(_connection).where(_connection.c.id == bindparam("row_id")).values(simulate=bindparam("shown"))
+)
 _RESET = Statement(
-    update(_c)
-    .where(_c.c.id == bindparam("row_id"))
-    .values(resets=_c.c.resets + 1, generation=_c.c.generation + 1, changed_at=_CHANGED_AT)
+    update(_connection)
+    .where(_connection.c.id == bindparam("row_id"))
+    .values(resets=_connection.c.resets + 1, generation=_connection.c.generation + 1, changed_at=_CHANGED_AT)
 )
 _DESIRED = Statement(
-    select(_c.c.spec, _c.c.generation, _c.c.psk, _c.c.if_id, _c.c.simulate, _c.c.resets, _cgw.c.spec)
-    .select_from(_c.join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
-    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 0)
-    .order_by(_c.c.seq)
+    select(
+        _connection.c.spec,
+        _connection.c.generation,
+        _connection.c.psk,
+        _connection.c.if_id,
+        _connection.c.simulate,
+        _connection.c.resets,
+        _customer_gateway.c.spec,
+    )
+    .select_from(_connection.join(_customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq))
+    .where(_connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.deleting == 0)
+    .order_by(_connection.c.seq)
 )
 _FACTS_OF_GATEWAY = Statement(
-    select(_c.c.id, _c.c.seq, *FACTS).select_from(OBSERVED).where(_c.c.gateway_seq == bindparam("gateway_seq"))
+    select(_connection.c.id, _connection.c.seq, *FACTS)
+    .select_from(OBSERVED)
+    .where(_connection.c.gateway_seq == bindparam("gateway_seq"))
 )
 
 
 _DELETING = Statement(
-    select(_c.c.spec, *FACTS)
+    select(_connection.c.spec, *FACTS)
     .select_from(OBSERVED)
-    .where(_c.c.gateway_seq == bindparam("gateway_seq"), _c.c.deleting == 1)
+    .where(_connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.deleting == 1)
 )
-_GET = Statement(select(_c.c.spec).where(_c.c.id == bindparam("id")))
-_SEQ_OF_GONE = select(_c.c.seq).where(_c.c.id == bindparam("id")).scalar_subquery()
+_GET = Statement(select(_connection.c.spec).where(_connection.c.id == bindparam("id")))
+_SEQ_OF_GONE = select(_connection.c.seq).where(_connection.c.id == bindparam("id")).scalar_subquery()
 _REMOVE = (
     *(
         Statement(delete(table).where(table.c.connection_seq == _SEQ_OF_GONE))
         for table in (
-            _o,
+            _connection_observation,
             tables.connection_attempt,
             tables.connection_state,
             tables.bgp_change,
@@ -175,7 +230,7 @@ _REMOVE = (
         )
     ),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
-    Statement(delete(_c).where(_c.c.id == bindparam("id"))),
+    Statement(delete(_connection).where(_connection.c.id == bindparam("id"))),
 )
 
 

@@ -17,14 +17,26 @@ from landbridge.store import codec, counters, expressions, resources, sealed_key
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_g, _cgw, _c, _a = tables.vpn_gateway, tables.customer_gateway, tables.connection, tables.audit
-_p, _k, _t, _n, _gn = tables.project, tables.access_key, tables.token, tables.counter, tables.gateway_count
-_use, _tag, _m = tables.endpoint_use, tables.tag, tables.connection_monitor
-_gc = tables.gateway_certificate
+_vpn_gateway, _customer_gateway, _connection, _audit = (
+    tables.vpn_gateway,
+    tables.customer_gateway,
+    tables.connection,
+    tables.audit,
+)
+_project, _access_key, _token, _counter, _gateway_count = (
+    tables.project,
+    tables.access_key,
+    tables.token,
+    tables.counter,
+    tables.gateway_count,
+)
+_endpoint_use, _tag, _connection_monitor = tables.endpoint_use, tables.tag, tables.connection_monitor
+_gateway_certificate = tables.gateway_certificate
 ALWAYS, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 _COUNTED = tuple(
-    (table.name, Statement(select(func.count()).select_from(table))) for table in (_g, _c, _cgw, _p, _k, _a)
+    (table.name, Statement(select(func.count()).select_from(table)))
+    for table in (_vpn_gateway, _connection, _customer_gateway, _project, _access_key, _audit)
 )
 
 
@@ -35,10 +47,12 @@ def count_rows(tx: Transaction) -> dict[str, int]:
 
 # -- the audit trail --------------------------------------------------------------------------------------------------
 
-_before = func.lag(_a.c.seq).over(order_by=_a.c.seq)
-_STEPS = select(_a.c.seq, _before.label("before")).subquery()
+_before = func.lag(_audit.c.seq).over(order_by=_audit.c.seq)
+_STEPS = select(_audit.c.seq, _before.label("before")).subquery()
 _GAPS = Statement(select(_STEPS.c.before, _STEPS.c.seq).where(_STEPS.c.seq > _STEPS.c.before + bindparam("one")))
-_ENDS = Statement(select(func.min(_a.c.seq), func.max(_a.c.seq), func.min(_a.c.at), expressions.LastSeq(_a)))
+_ENDS = Statement(
+    select(func.min(_audit.c.seq), func.max(_audit.c.seq), func.min(_audit.c.at), expressions.LastSeq(_audit))
+)
 
 
 def check_audit(tx: Transaction) -> Iterator[str]:
@@ -61,12 +75,12 @@ def since(tx: Transaction) -> datetime:
 def _has_event(table: Table, event: str) -> Any:
     """Whether the audit trail has this event of the row. SQLite makes the inner list once, not for every row."""
     key = table.c.id if "id" in table.c else table.c.access_key
-    return key.in_(select(_a.c.resource_id).where(_a.c.action == bindparam(event)))
+    return key.in_(select(_audit.c.resource_id).where(_audit.c.action == bindparam(event)))
 
 
 _OWNERS = {
     table.name: Statement(select(table.columns[0], table.c.created_at, _has_event(table, "event")))
-    for table in (_p, _k)
+    for table in (_project, _access_key)
 }
 
 
@@ -105,26 +119,30 @@ def _id_of(end: Table, column: Column[int], name: str) -> Label[str]:
 
 
 _CONNECTION_ENDS = (
-    _id_of(_g, _c.c.gateway_seq, "gateway_id"),
-    _id_of(_cgw, _c.c.customer_gateway_seq, "customer_gateway_id"),
+    _id_of(_vpn_gateway, _connection.c.gateway_seq, "gateway_id"),
+    _id_of(_customer_gateway, _connection.c.customer_gateway_seq, "customer_gateway_id"),
 )
 
 
 def _rows(table: Table) -> Statement:
-    ends = _CONNECTION_ENDS if table is _c else ()
+    ends = _CONNECTION_ENDS if table is _connection else ()
     deleted = _has_event(table, "deleted") if "deleting" in table.c else null()
     return Statement(select(*table.columns, *ends, _has_event(table, "created"), deleted))
 
 
 _ROWS = {name: _rows(kind.table) for name, kind in resources.KINDS.items()}
 _TAGS = Statement(select(_tag.c.key, _tag.c.value).where(_tag.c.resource_id == bindparam("id")))
-_MONITORS = Statement(select(_m.c.id, _m.c.project_id).where(_m.c.connection_id == bindparam("id")))
-_USES = Statement(select(_use.c.endpoint).where(_use.c.gateway_id == bindparam("id")))
+_MONITORS = Statement(
+    select(_connection_monitor.c.id, _connection_monitor.c.project_id).where(
+        _connection_monitor.c.connection_id == bindparam("id")
+    )
+)
+_USES = Statement(select(_endpoint_use.c.endpoint).where(_endpoint_use.c.gateway_id == bindparam("id")))
 
 
 def rows(tx: Transaction, kind: resources.ResourceKind, created: str, deleted: str | None) -> Iterator[Row]:
     """All rows of a kind. `created` and `deleted` are the audit events of a row; None: such a row is deleted at once."""
-    names = [*kind.table.columns.keys(), *(end.name for end in _CONNECTION_ENDS if kind.table is _c)]
+    names = [*kind.table.columns.keys(), *(end.name for end in _CONNECTION_ENDS if kind.table is _connection)]
     events = {"created": created} | ({"deleted": deleted} if deleted is not None else {})
     for found in tx.each(_ROWS[kind.name], **events):
         columns = dict(zip(names, found[:-2], strict=True))
@@ -150,8 +168,10 @@ _COUNTS = tuple(
     (
         kind,
         Statement(
-            select(_p.c.id, _n.c.value, _count(table, table.c.project_id == _p.c.id)).select_from(
-                _p.outerjoin(_n, and_(_n.c.project_id == _p.c.id, _n.c.kind == bindparam("kind")))
+            select(_project.c.id, _counter.c.value, _count(table, table.c.project_id == _project.c.id)).select_from(
+                _project.outerjoin(
+                    _counter, and_(_counter.c.project_id == _project.c.id, _counter.c.kind == bindparam("kind"))
+                )
             )
         ),
     )
@@ -159,17 +179,17 @@ _COUNTS = tuple(
 )
 _NUMBERS = Statement(
     select(
-        _g.c.id,
-        _gn.c.connections,
-        _count(_c, _c.c.gateway_seq == _g.c.seq),
-        _gn.c.next_if_id,
-        select(func.max(_c.c.if_id)).where(_c.c.gateway_seq == _g.c.seq).scalar_subquery(),
-    ).select_from(_g.outerjoin(_gn, _gn.c.gateway_seq == _g.c.seq))
+        _vpn_gateway.c.id,
+        _gateway_count.c.connections,
+        _count(_connection, _connection.c.gateway_seq == _vpn_gateway.c.seq),
+        _gateway_count.c.next_if_id,
+        select(func.max(_connection.c.if_id)).where(_connection.c.gateway_seq == _vpn_gateway.c.seq).scalar_subquery(),
+    ).select_from(_vpn_gateway.outerjoin(_gateway_count, _gateway_count.c.gateway_seq == _vpn_gateway.c.seq))
 )
 _SHARED = Statement(
-    select(_g.c.id, _c.c.if_id)
-    .select_from(_c.join(_g, _g.c.seq == _c.c.gateway_seq))
-    .group_by(_g.c.id, _c.c.if_id)
+    select(_vpn_gateway.c.id, _connection.c.if_id)
+    .select_from(_connection.join(_vpn_gateway, _vpn_gateway.c.seq == _connection.c.gateway_seq))
+    .group_by(_vpn_gateway.c.id, _connection.c.if_id)
     .having(func.count() > bindparam("one"))
 )
 _STRAY_TAGS = Statement(
@@ -178,9 +198,18 @@ _STRAY_TAGS = Statement(
     )
 )
 _FOREIGN = Statement(
-    select(_c.c.id)
-    .select_from(_c.join(_g, _g.c.seq == _c.c.gateway_seq).join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq))
-    .where(or_(_g.c.project_id != _c.c.project_id, _cgw.c.project_id != _c.c.project_id))
+    select(_connection.c.id)
+    .select_from(
+        _connection.join(_vpn_gateway, _vpn_gateway.c.seq == _connection.c.gateway_seq).join(
+            _customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq
+        )
+    )
+    .where(
+        or_(
+            _vpn_gateway.c.project_id != _connection.c.project_id,
+            _customer_gateway.c.project_id != _connection.c.project_id,
+        )
+    )
 )
 
 
@@ -205,17 +234,17 @@ def check_relations(tx: Transaction) -> Iterator[str]:
         yield f"tag: {resource_id} is not there"
 
 
-_first = (expressions.JsonValue(_t.c.spec, "id"), expressions.JsonValue(_t.c.spec, 0, "id"))
-_made = case((expressions.IsJson(_t.c.spec), func.coalesce(*_first)))
+_first = (expressions.JsonValue(_token.c.spec, "id"), expressions.JsonValue(_token.c.spec, 0, "id"))
+_made = case((expressions.IsJson(_token.c.spec), func.coalesce(*_first)))
 _TOKENS = Statement(
     select(
-        _t.c.token,
-        _t.c.spec,
-        _t.c.created_at,
-        _made.in_(select(_a.c.resource_id).where(_a.c.action == bindparam("event"))),
-    ).where(_t.c.operation == bindparam("operation"))
+        _token.c.token,
+        _token.c.spec,
+        _token.c.created_at,
+        _made.in_(select(_audit.c.resource_id).where(_audit.c.action == bindparam("event"))),
+    ).where(_token.c.operation == bindparam("operation"))
 )
-_TOKEN_OPERATIONS = Statement(select(_t.c.token, _t.c.operation))
+_TOKEN_OPERATIONS = Statement(select(_token.c.token, _token.c.operation))
 
 
 def tokens(tx: Transaction, operation: str, event: str) -> Iterator[tuple[str, str, datetime, bool]]:
@@ -233,9 +262,9 @@ def token_operations(tx: Transaction) -> Iterator[tuple[str, str]]:
 
 _SECRETS = (
     ("sealed_key", "value", Statement(select(tables.sealed_key.c.name, tables.sealed_key.c.value))),
-    ("access_key", "secret", Statement(select(_k.c.access_key, _k.c.secret))),
-    ("gateway_certificate", "keys", Statement(select(_gc.c.id, _gc.c.private_keys))),
-    ("connection", "PSK", Statement(select(_c.c.id, _c.c.psk).where(_c.c.psk.is_not(None)))),
+    ("access_key", "secret", Statement(select(_access_key.c.access_key, _access_key.c.secret))),
+    ("gateway_certificate", "keys", Statement(select(_gateway_certificate.c.id, _gateway_certificate.c.private_keys))),
+    ("connection", "PSK", Statement(select(_connection.c.id, _connection.c.psk).where(_connection.c.psk.is_not(None)))),
 )
 
 

@@ -9,29 +9,47 @@ from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_s, _l, _k = tables.console_session, tables.sign_in_link, tables.access_key
+_console_session, _sign_in_link, _access_key = tables.console_session, tables.sign_in_link, tables.access_key
 
 _ADD = Statement(
-    insert(_s).values({name: bindparam(name) for name in ("secret_hash", "access_key", "began_at", "used_at")})
+    insert(_console_session).values(
+        {name: bindparam(name) for name in ("secret_hash", "access_key", "began_at", "used_at")}
+    )
 )
 _FIND = Statement(
-    select(_s.c.access_key, _k.c.project_id, _k.c.role, _s.c.began_at, _s.c.used_at)
-    .select_from(_s.join(_k, _k.c.access_key == _s.c.access_key))
-    .where(_s.c.secret_hash == bindparam("secret_hash"), _k.c.revoked_at.is_(None))
+    select(
+        _console_session.c.access_key,
+        _access_key.c.project_id,
+        _access_key.c.role,
+        _console_session.c.began_at,
+        _console_session.c.used_at,
+    )
+    .select_from(_console_session.join(_access_key, _access_key.c.access_key == _console_session.c.access_key))
+    .where(_console_session.c.secret_hash == bindparam("secret_hash"), _access_key.c.revoked_at.is_(None))
 )
 _USE = Statement(
-    update(_s)
-    .where(_s.c.secret_hash == bindparam("of"), _s.c.used_at < bindparam("at"))
+    update(_console_session)
+    .where(_console_session.c.secret_hash == bindparam("of"), _console_session.c.used_at < bindparam("at"))
     .values(used_at=bindparam("at"))
 )
-_REMOVE = Statement(delete(_s).where(_s.c.secret_hash == bindparam("secret_hash")))
+_REMOVE = Statement(delete(_console_session).where(_console_session.c.secret_hash == bindparam("secret_hash")))
 _REMOVE_ENDED = Statement(
-    delete(_s).where(or_(_s.c.used_at < bindparam("used_since"), _s.c.began_at < bindparam("began_since")))
+    delete(_console_session).where(
+        or_(
+            _console_session.c.used_at < bindparam("used_since"), _console_session.c.began_at < bindparam("began_since")
+        )
+    )
 )
-_ADD_LINK = Statement(insert(_l).values({name: bindparam(name) for name in ("secret_hash", "access_key", "made_at")}))
-_FIND_LINK = Statement(select(_l.c.access_key, _l.c.made_at).where(_l.c.secret_hash == bindparam("secret_hash")))
-_REMOVE_LINK = Statement(delete(_l).where(_l.c.secret_hash == bindparam("secret_hash")))
-_REMOVE_OLD_LINKS = Statement(delete(_l).where(_l.c.made_at < bindparam("since")))
+_ADD_LINK = Statement(
+    insert(_sign_in_link).values({name: bindparam(name) for name in ("secret_hash", "access_key", "made_at")})
+)
+_FIND_LINK = Statement(
+    select(_sign_in_link.c.access_key, _sign_in_link.c.made_at).where(
+        _sign_in_link.c.secret_hash == bindparam("secret_hash")
+    )
+)
+_REMOVE_LINK = Statement(delete(_sign_in_link).where(_sign_in_link.c.secret_hash == bindparam("secret_hash")))
+_REMOVE_OLD_LINKS = Statement(delete(_sign_in_link).where(_sign_in_link.c.made_at < bindparam("since")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,19 @@ from landbridge.store.statement import Statement
 #: Connections are counted by their gateways (`gateway_count`).
 KINDS = ("vpn_gateway", "customer_gateway")
 
-_n = tables.counter
+_counter = tables.counter
 _ADD = Statement(
-    update(_n)
-    .where(_n.c.project_id == bindparam("project"), _n.c.kind == bindparam("of"))
-    .values(value=_n.c.value + bindparam("by"))
+    update(_counter)
+    .where(_counter.c.project_id == bindparam("project"), _counter.c.kind == bindparam("of"))
+    .values(value=_counter.c.value + bindparam("by"))
 )
-_VALUE = Statement(select(_n.c.value).where(_n.c.project_id == bindparam("project_id"), _n.c.kind == bindparam("kind")))
+_VALUE = Statement(
+    select(_counter.c.value).where(
+        _counter.c.project_id == bindparam("project_id"), _counter.c.kind == bindparam("kind")
+    )
+)
 _START = Statement(
-    insert(_n).values(project_id=bindparam("project_id"), kind=bindparam("kind"), value=bindparam("value"))
+    insert(_counter).values(project_id=bindparam("project_id"), kind=bindparam("kind"), value=bindparam("value"))
 )
 
 

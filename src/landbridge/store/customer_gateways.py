@@ -9,48 +9,54 @@ from landbridge.store import codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_t, _c = tables.customer_gateway, tables.connection
+_customer_gateway, _connection = tables.customer_gateway, tables.connection
 
-_FIND = Statement(select(_t.c.spec).where(_t.c.id == bindparam("id"), _t.c.project_id == bindparam("project_id")))
+_FIND = Statement(
+    select(_customer_gateway.c.spec).where(
+        _customer_gateway.c.id == bindparam("id"), _customer_gateway.c.project_id == bindparam("project_id")
+    )
+)
 _PAGE = Statement(
-    select(_t.c.seq, _t.c.spec)
-    .where(_t.c.project_id == bindparam("project_id"), _t.c.seq > bindparam("after"))
-    .order_by(_t.c.seq)
+    select(_customer_gateway.c.seq, _customer_gateway.c.spec)
+    .where(_customer_gateway.c.project_id == bindparam("project_id"), _customer_gateway.c.seq > bindparam("after"))
+    .order_by(_customer_gateway.c.seq)
     .limit(bindparam("limit"))
 )
 #: Read by an index of its own (see `tables`), which has only the customer gateways with a certificate.
 _CERTIFICATE = Statement(
-    select(_t.c.spec)
+    select(_customer_gateway.c.spec)
     .where(
-        _t.c.project_id == bindparam("project_id"),
-        expressions.JsonValue(_t.c.spec, "ca_certificate", "id") == bindparam("certificate_id"),
+        _customer_gateway.c.project_id == bindparam("project_id"),
+        expressions.JsonValue(_customer_gateway.c.spec, "ca_certificate", "id") == bindparam("certificate_id"),
     )
     .limit(bindparam("limit"))
 )
 _ADDRESSES = Statement(
-    select(expressions.JsonValue(_t.c.spec, "id_value")).where(
-        expressions.JsonValue(_t.c.spec, "id_type") == literal_column("'ip'")
+    select(expressions.JsonValue(_customer_gateway.c.spec, "id_value")).where(
+        expressions.JsonValue(_customer_gateway.c.spec, "id_type") == literal_column("'ip'")
     )
 )
-_INSERT = Statement(insert(_t).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")}))
+_INSERT = Statement(
+    insert(_customer_gateway).values({name: bindparam(name) for name in ("id", "project_id", "spec_version", "spec")})
+)
 #: The oldest connection of a customer gateway, and how many there are.
 _DEPENDANTS = Statement(
-    select(_c.c.id, expressions.JsonValue(_c.c.spec, "name"), func.count().over())
-    .select_from(_c.join(_t, _t.c.seq == _c.c.customer_gateway_seq))
-    .where(_t.c.id == bindparam("id"))
-    .order_by(_c.c.seq)
+    select(_connection.c.id, expressions.JsonValue(_connection.c.spec, "name"), func.count().over())
+    .select_from(_connection.join(_customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq))
+    .where(_customer_gateway.c.id == bindparam("id"))
+    .order_by(_connection.c.seq)
     .limit(1)
 )
 _CONNECTIONS = Statement(
-    select(_c.c.seq)
-    .select_from(_c.join(_t, _t.c.seq == _c.c.customer_gateway_seq))
-    .where(_t.c.id == bindparam("id"))
-    .order_by(_c.c.seq)
+    select(_connection.c.seq)
+    .select_from(_connection.join(_customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq))
+    .where(_customer_gateway.c.id == bindparam("id"))
+    .order_by(_connection.c.seq)
     .limit(bindparam("limit"))
 )
 _REMOVE = (
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
-    Statement(delete(_t).where(_t.c.id == bindparam("id"))),
+    Statement(delete(_customer_gateway).where(_customer_gateway.c.id == bindparam("id"))),
 )
 
 

@@ -11,28 +11,37 @@ from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_t = tables.gateway_certificate
+_gateway_certificate = tables.gateway_certificate
 
 _FIND = Statement(
-    select(_t.c.spec, _t.c.private_keys).where(
-        _t.c.gateway_id == bindparam("gateway_id"), _t.c.project_id == bindparam("project_id")
+    select(_gateway_certificate.c.spec, _gateway_certificate.c.private_keys).where(
+        _gateway_certificate.c.gateway_id == bindparam("gateway_id"),
+        _gateway_certificate.c.project_id == bindparam("project_id"),
     )
 )
 _LIST_AFTER = Statement(
-    select(_t.c.spec)
-    .where(_t.c.project_id == bindparam("project_id"), _t.c.created_at > bindparam("after"))
-    .order_by(_t.c.seq)
+    select(_gateway_certificate.c.spec)
+    .where(
+        _gateway_certificate.c.project_id == bindparam("project_id"),
+        _gateway_certificate.c.created_at > bindparam("after"),
+    )
+    .order_by(_gateway_certificate.c.seq)
 )
 _NEWEST = Statement(
-    select(_t.c.created_at).where(_t.c.project_id == bindparam("project_id")).order_by(_t.c.seq.desc()).limit(1)
+    select(_gateway_certificate.c.created_at)
+    .where(_gateway_certificate.c.project_id == bindparam("project_id"))
+    .order_by(_gateway_certificate.c.seq.desc())
+    .limit(1)
 )
 _INSERT = Statement(
-    insert(_t).values(
+    insert(_gateway_certificate).values(
         {name: bindparam(name) for name in ("id", "project_id", "gateway_id", "created_at", "private_keys", "spec")}
     )
 )
 _UPDATE = Statement(
-    update(_t).where(_t.c.id == bindparam("row_id")).values(spec=bindparam("content"), private_keys=bindparam("sealed"))
+    update(_gateway_certificate)
+    .where(_gateway_certificate.c.id == bindparam("row_id"))
+    .values(spec=bindparam("content"), private_keys=bindparam("sealed"))
 )
 
 

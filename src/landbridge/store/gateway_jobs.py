@@ -11,28 +11,44 @@ from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_j = tables.gateway_job
+_gateway_job = tables.gateway_job
 
-_FIND = Statement(select(_j.c.spec).where(_j.c.id == bindparam("id"), _j.c.project_id == bindparam("project_id")))
-_LAST = Statement(select(_j.c.spec).where(_j.c.gateway_id == bindparam("id")).order_by(_j.c.seq.desc()).limit(1))
-_PAGE = Statement(
-    select(_j.c.spec)
-    .where(
-        _j.c.project_id == bindparam("project_id"),
-        or_(bindparam("gateway_id").is_(None), _j.c.gateway_id == bindparam("gateway_id")),
-        _j.c.created_at > bindparam("after"),
+_FIND = Statement(
+    select(_gateway_job.c.spec).where(
+        _gateway_job.c.id == bindparam("id"), _gateway_job.c.project_id == bindparam("project_id")
     )
-    .order_by(_j.c.seq)
+)
+_LAST = Statement(
+    select(_gateway_job.c.spec)
+    .where(_gateway_job.c.gateway_id == bindparam("id"))
+    .order_by(_gateway_job.c.seq.desc())
+    .limit(1)
+)
+_PAGE = Statement(
+    select(_gateway_job.c.spec)
+    .where(
+        _gateway_job.c.project_id == bindparam("project_id"),
+        or_(bindparam("gateway_id").is_(None), _gateway_job.c.gateway_id == bindparam("gateway_id")),
+        _gateway_job.c.created_at > bindparam("after"),
+    )
+    .order_by(_gateway_job.c.seq)
     .limit(bindparam("limit"))
 )
 _NEWEST = Statement(
-    select(_j.c.created_at).where(_j.c.project_id == bindparam("project_id")).order_by(_j.c.seq.desc()).limit(1)
+    select(_gateway_job.c.created_at)
+    .where(_gateway_job.c.project_id == bindparam("project_id"))
+    .order_by(_gateway_job.c.seq.desc())
+    .limit(1)
 )
 _INSERT = Statement(
-    insert(_j).values({name: bindparam(name) for name in ("id", "project_id", "gateway_id", "created_at", "spec")})
+    insert(_gateway_job).values(
+        {name: bindparam(name) for name in ("id", "project_id", "gateway_id", "created_at", "spec")}
+    )
 )
-_UPDATE = Statement(update(_j).where(_j.c.id == bindparam("row_id")).values(spec=bindparam("content")))
-_REMOVE = Statement(delete(_j).where(_j.c.id == bindparam("id")))
+_UPDATE = Statement(
+    update(_gateway_job).where(_gateway_job.c.id == bindparam("row_id")).values(spec=bindparam("content"))
+)
+_REMOVE = Statement(delete(_gateway_job).where(_gateway_job.c.id == bindparam("id")))
 
 
 def _decode(row: Sequence[Any] | None) -> model.GatewayJob | None:

@@ -12,111 +12,134 @@ from landbridge.store import codec, expressions, pauses, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_g, _n, _o = tables.vpn_gateway, tables.gateway_count, tables.gateway_observation
-_c, _use = tables.connection, tables.endpoint_use
+_vpn_gateway, _gateway_count, _gateway_observation = (
+    tables.vpn_gateway,
+    tables.gateway_count,
+    tables.gateway_observation,
+)
+_connection, _endpoint_use = tables.connection, tables.endpoint_use
 
 COLUMNS = (
-    _g.c.seq,
-    _g.c.spec,
-    _g.c.generation,
-    _g.c.deleting,
-    _n.c.connections,
-    _n.c.next_if_id,
-    _o.c.applied_generation,
-    _o.c.failure,
-    _o.c.seen_at,
-    _g.c.restarts,
-    _o.c.report,
+    _vpn_gateway.c.seq,
+    _vpn_gateway.c.spec,
+    _vpn_gateway.c.generation,
+    _vpn_gateway.c.deleting,
+    _gateway_count.c.connections,
+    _gateway_count.c.next_if_id,
+    _gateway_observation.c.applied_generation,
+    _gateway_observation.c.failure,
+    _gateway_observation.c.seen_at,
+    _vpn_gateway.c.restarts,
+    _gateway_observation.c.report,
 )
-FROM = _g.join(_n, _n.c.gateway_seq == _g.c.seq).outerjoin(_o, _o.c.gateway_seq == _g.c.seq)
+FROM = _vpn_gateway.join(_gateway_count, _gateway_count.c.gateway_seq == _vpn_gateway.c.seq).outerjoin(
+    _gateway_observation, _gateway_observation.c.gateway_seq == _vpn_gateway.c.seq
+)
 _ROW = select(*COLUMNS).select_from(FROM)
-_FIND = Statement(_ROW.where(_g.c.id == bindparam("id"), _g.c.project_id == bindparam("project_id")))
-_FIND_ANY = Statement(_ROW.where(_g.c.id == bindparam("id")))
-_LIST = Statement(_ROW.where(_g.c.project_id == bindparam("project_id")).order_by(_g.c.seq))
-_LIST_WITH_TIMES = Statement(
-    select(*COLUMNS, _g.c.changed_at, _o.c.since)
-    .select_from(FROM)
-    .where(_g.c.project_id == bindparam("project_id"))
-    .order_by(_g.c.seq)
+_FIND = Statement(
+    _ROW.where(_vpn_gateway.c.id == bindparam("id"), _vpn_gateway.c.project_id == bindparam("project_id"))
 )
-_IDS = Statement(select(_g.c.id))
-_LIVING = Statement(select(_g.c.spec).where(_g.c.deleting == literal_column("0")).order_by(_g.c.seq))
+_FIND_ANY = Statement(_ROW.where(_vpn_gateway.c.id == bindparam("id")))
+_LIST = Statement(_ROW.where(_vpn_gateway.c.project_id == bindparam("project_id")).order_by(_vpn_gateway.c.seq))
+_LIST_WITH_TIMES = Statement(
+    select(*COLUMNS, _vpn_gateway.c.changed_at, _gateway_observation.c.since)
+    .select_from(FROM)
+    .where(_vpn_gateway.c.project_id == bindparam("project_id"))
+    .order_by(_vpn_gateway.c.seq)
+)
+_IDS = Statement(select(_vpn_gateway.c.id))
+_LIVING = Statement(
+    select(_vpn_gateway.c.spec).where(_vpn_gateway.c.deleting == literal_column("0")).order_by(_vpn_gateway.c.seq)
+)
 _IN_FAULT = Statement(
     select(func.count())
-    .select_from(_g.join(_o, _o.c.gateway_seq == _g.c.seq))
-    .where(_o.c.failure.is_not(None), _g.c.deleting == literal_column("0"))
+    .select_from(_vpn_gateway.join(_gateway_observation, _gateway_observation.c.gateway_seq == _vpn_gateway.c.seq))
+    .where(_gateway_observation.c.failure.is_not(None), _vpn_gateway.c.deleting == literal_column("0"))
 )
-_GROUPS = Statement(select(func.count(distinct(_c.c.customer_gateway_seq))).where(_c.c.gateway_seq == bindparam("seq")))
+_GROUPS = Statement(
+    select(func.count(distinct(_connection.c.customer_gateway_seq))).where(
+        _connection.c.gateway_seq == bindparam("seq")
+    )
+)
 _INSERT = Statement(
-    insert(_g).values(
+    insert(_vpn_gateway).values(
         {name: bindparam(name) for name in ("id", "project_id", "generation", "deleting", "spec_version", "spec")}
     )
 )
 _START_COUNT = Statement(
-    insert(_n).from_select(
+    insert(_gateway_count).from_select(
         ["gateway_seq", "connections", "next_if_id"],
-        select(_g.c.seq, literal(0), literal(1)).where(_g.c.id == bindparam("id")),
+        select(_vpn_gateway.c.seq, literal(0), literal(1)).where(_vpn_gateway.c.id == bindparam("id")),
     )
 )
 _TOTAL = Statement(
-    select(func.coalesce(func.sum(_n.c.connections), 0))
-    .select_from(_n.join(_g, _g.c.seq == _n.c.gateway_seq))
-    .where(_g.c.project_id == bindparam("project_id"))
+    select(func.coalesce(func.sum(_gateway_count.c.connections), 0))
+    .select_from(_gateway_count.join(_vpn_gateway, _vpn_gateway.c.seq == _gateway_count.c.gateway_seq))
+    .where(_vpn_gateway.c.project_id == bindparam("project_id"))
 )
 _OF_ENTERPRISES = Statement(
-    select(_g.c.seq, _n.c.connections)
-    .select_from(_g.join(_n, _n.c.gateway_seq == _g.c.seq))
+    select(_vpn_gateway.c.seq, _gateway_count.c.connections)
+    .select_from(_vpn_gateway.join(_gateway_count, _gateway_count.c.gateway_seq == _vpn_gateway.c.seq))
     .where(
-        _g.c.project_id == bindparam("project_id"),
-        expressions.IsAmong(expressions.JsonValue(_g.c.spec, "enterprise_project_id"), "enterprises"),
+        _vpn_gateway.c.project_id == bindparam("project_id"),
+        expressions.IsAmong(expressions.JsonValue(_vpn_gateway.c.spec, "enterprise_project_id"), "enterprises"),
     )
 )
-_OWNER = Statement(select(_use.c.gateway_id).where(_use.c.endpoint == bindparam("endpoint")))
-_TAKEN_ROWS = select(_use.c.endpoint, _use.c.gateway_id, _g.c.project_id).select_from(
-    _use.join(_g, _g.c.id == _use.c.gateway_id)
+_OWNER = Statement(select(_endpoint_use.c.gateway_id).where(_endpoint_use.c.endpoint == bindparam("endpoint")))
+_TAKEN_ROWS = select(_endpoint_use.c.endpoint, _endpoint_use.c.gateway_id, _vpn_gateway.c.project_id).select_from(
+    _endpoint_use.join(_vpn_gateway, _vpn_gateway.c.id == _endpoint_use.c.gateway_id)
 )
-_TAKEN = Statement(_TAKEN_ROWS.where(expressions.IsAmong(_use.c.endpoint, "endpoints")))
+_TAKEN = Statement(_TAKEN_ROWS.where(expressions.IsAmong(_endpoint_use.c.endpoint, "endpoints")))
 _ALL_TAKEN = Statement(_TAKEN_ROWS)
-_TAKE = Statement(insert(_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
-_GIVE_BACK = Statement(delete(_use).where(_use.c.endpoint == bindparam("endpoint")))
+_TAKE = Statement(insert(_endpoint_use).values(endpoint=bindparam("endpoint"), gateway_id=bindparam("gateway_id")))
+_GIVE_BACK = Statement(delete(_endpoint_use).where(_endpoint_use.c.endpoint == bindparam("endpoint")))
 #: As `_CHANGED_AT` in `connections`.
 _CHANGED_AT = case(
     (
-        select(_o.c.applied_generation).where(_o.c.gateway_seq == _g.c.seq).scalar_subquery() == _g.c.generation,
+        select(_gateway_observation.c.applied_generation)
+        .where(_gateway_observation.c.gateway_seq == _vpn_gateway.c.seq)
+        .scalar_subquery()
+        == _vpn_gateway.c.generation,
         bindparam("at"),
     ),
-    else_=func.coalesce(_g.c.changed_at, bindparam("at")),
+    else_=func.coalesce(_vpn_gateway.c.changed_at, bindparam("at")),
 )
 _MARK = Statement(
-    update(_g)
-    .where(_g.c.id == bindparam("row_id"))
-    .values(deleting=1, generation=_g.c.generation + 1, changed_at=bindparam("at"))
+    update(_vpn_gateway)
+    .where(_vpn_gateway.c.id == bindparam("row_id"))
+    .values(deleting=1, generation=_vpn_gateway.c.generation + 1, changed_at=bindparam("at"))
 )
 _CHANGE = Statement(
-    update(_g)
-    .where(_g.c.id == bindparam("row_id"))
+    update(_vpn_gateway)
+    .where(_vpn_gateway.c.id == bindparam("row_id"))
     .values(
         spec=bindparam("content"),
-        generation=_g.c.generation + bindparam("bump"),
-        changed_at=case((bindparam("bump") == 0, _g.c.changed_at), else_=_CHANGED_AT),
+        generation=_vpn_gateway.c.generation + bindparam("bump"),
+        changed_at=case((bindparam("bump") == 0, _vpn_gateway.c.changed_at), else_=_CHANGED_AT),
     )
 )
-_RESTART = Statement(update(_g).where(_g.c.id == bindparam("row_id")).values(restarts=bindparam("wanted")))
-_COUNT_UP = Statement(
-    update(_n)
-    .where(_n.c.gateway_seq == bindparam("seq"))
-    .values(connections=_n.c.connections + 1, next_if_id=_n.c.next_if_id + 1)
+_RESTART = Statement(
+    update(_vpn_gateway).where(_vpn_gateway.c.id == bindparam("row_id")).values(restarts=bindparam("wanted"))
 )
-_COUNT_DOWN = Statement(update(_n).where(_n.c.gateway_seq == bindparam("seq")).values(connections=_n.c.connections - 1))
+_COUNT_UP = Statement(
+    update(_gateway_count)
+    .where(_gateway_count.c.gateway_seq == bindparam("seq"))
+    .values(connections=_gateway_count.c.connections + 1, next_if_id=_gateway_count.c.next_if_id + 1)
+)
+_COUNT_DOWN = Statement(
+    update(_gateway_count)
+    .where(_gateway_count.c.gateway_seq == bindparam("seq"))
+    .values(connections=_gateway_count.c.connections - 1)
+)
 _REMOVE = (
-    Statement(delete(_n).where(_n.c.gateway_seq == bindparam("seq"))),
-    Statement(delete(_o).where(_o.c.gateway_seq == bindparam("seq"))),
+    Statement(delete(_gateway_count).where(_gateway_count.c.gateway_seq == bindparam("seq"))),
+    Statement(delete(_gateway_observation).where(_gateway_observation.c.gateway_seq == bindparam("seq"))),
     Statement(delete(tables.stranger_attempt).where(tables.stranger_attempt.c.gateway_seq == bindparam("seq"))),
-    Statement(delete(_use).where(_use.c.gateway_id == bindparam("id"))),
+    Statement(delete(_endpoint_use).where(_endpoint_use.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.gateway_job).where(tables.gateway_job.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.gateway_certificate).where(tables.gateway_certificate.c.gateway_id == bindparam("id"))),
     Statement(delete(tables.tag).where(tables.tag.c.resource_id == bindparam("id"))),
-    Statement(delete(_g).where(_g.c.id == bindparam("id"))),
+    Statement(delete(_vpn_gateway).where(_vpn_gateway.c.id == bindparam("id"))),
 )
 
 

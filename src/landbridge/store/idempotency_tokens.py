@@ -10,17 +10,17 @@ from landbridge.store.statement import Statement
 
 LIFETIME = timedelta(hours=24)
 
-_t = tables.token
+_token = tables.token
 _FIND = Statement(
-    select(_t.c.operation, _t.c.body_hash, _t.c.spec).where(
-        _t.c.project_id == bindparam("project_id"),
-        _t.c.token == bindparam("token"),
-        _t.c.created_at > bindparam("since"),
+    select(_token.c.operation, _token.c.body_hash, _token.c.spec).where(
+        _token.c.project_id == bindparam("project_id"),
+        _token.c.token == bindparam("token"),
+        _token.c.created_at > bindparam("since"),
     )
 )
-_DELETE_EXPIRED = Statement(delete(_t).where(_t.c.created_at <= bindparam("since")))
+_DELETE_EXPIRED = Statement(delete(_token).where(_token.c.created_at <= bindparam("since")))
 _ADD = Statement(
-    insert(_t).values(
+    insert(_token).values(
         {name: bindparam(name) for name in ("project_id", "token", "operation", "body_hash", "spec", "created_at")}
     )
 )

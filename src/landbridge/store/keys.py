@@ -9,32 +9,41 @@ from landbridge.store import codec, counters, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_p, _k = tables.project, tables.access_key
+_project, _access_key = tables.project, tables.access_key
 
 _ADD_PROJECT = Statement(
-    insert(_p).values(id=bindparam("id"), name=bindparam("name"), created_at=bindparam("created_at"))
+    insert(_project).values(id=bindparam("id"), name=bindparam("name"), created_at=bindparam("created_at"))
 )
-_PROJECTS = Statement(select(_p.c.id, _p.c.name).order_by(_p.c.created_at, _p.c.id))
-_PROJECT = Statement(select(_p.c.id).where(_p.c.id == bindparam("id")))
-_PROJECT_NAMED = Statement(select(_p.c.id).where(_p.c.name == bindparam("name")))
-_KEY = select(_k.c.access_key, _k.c.secret, _k.c.project_id, _k.c.role, _k.c.created_at, _k.c.revoked_at)
-_BY_KEY = Statement(_KEY.where(_k.c.access_key == bindparam("access_key")))
-_BY_TOKEN = Statement(_KEY.where(_k.c.token_hash == bindparam("token_hash")))
-_KEYS = Statement(_KEY.order_by(_k.c.created_at, _k.c.access_key))
+_PROJECTS = Statement(select(_project.c.id, _project.c.name).order_by(_project.c.created_at, _project.c.id))
+_PROJECT = Statement(select(_project.c.id).where(_project.c.id == bindparam("id")))
+_PROJECT_NAMED = Statement(select(_project.c.id).where(_project.c.name == bindparam("name")))
+_KEY = select(
+    _access_key.c.access_key,
+    _access_key.c.secret,
+    _access_key.c.project_id,
+    _access_key.c.role,
+    _access_key.c.created_at,
+    _access_key.c.revoked_at,
+)
+_BY_KEY = Statement(_KEY.where(_access_key.c.access_key == bindparam("access_key")))
+_BY_TOKEN = Statement(_KEY.where(_access_key.c.token_hash == bindparam("token_hash")))
+_KEYS = Statement(_KEY.order_by(_access_key.c.created_at, _access_key.c.access_key))
 _ADD_KEY = Statement(
-    insert(_k).values(
+    insert(_access_key).values(
         {name: bindparam(name) for name in ("access_key", "secret", "token_hash", "project_id", "role", "created_at")}
     )
 )
 _REVOKE = Statement(
-    update(_k).where(_k.c.access_key == bindparam("key"), _k.c.revoked_at.is_(None)).values(revoked_at=bindparam("at"))
+    update(_access_key)
+    .where(_access_key.c.access_key == bindparam("key"), _access_key.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("at"))
 )
 _IS_VALID = Statement(
-    select(_k.c.access_key).where(
-        _k.c.access_key == bindparam("access_key"),
-        _k.c.revoked_at.is_(None),
-        _k.c.project_id.is_not_distinct_from(bindparam("project_id")),
-        _k.c.role == bindparam("role"),
+    select(_access_key.c.access_key).where(
+        _access_key.c.access_key == bindparam("access_key"),
+        _access_key.c.revoked_at.is_(None),
+        _access_key.c.project_id.is_not_distinct_from(bindparam("project_id")),
+        _access_key.c.role == bindparam("role"),
     )
 )
 

@@ -11,59 +11,94 @@ from landbridge.store import codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_c, _o, _g, _look = tables.connection, tables.connection_observation, tables.vpn_gateway, tables.gateway_observation
+_connection, _connection_observation, _vpn_gateway, _gateway_observation = (
+    tables.connection,
+    tables.connection_observation,
+    tables.vpn_gateway,
+    tables.gateway_observation,
+)
 _state = tables.connection_state
 #: In the order of `model.StatusFacts`.
-_FACTS = (_c.c.generation, _c.c.deleting, _o.c.applied_generation, _o.c.state)
-_OBSERVED = _c.outerjoin(_o, _o.c.connection_seq == _c.c.seq)
+_FACTS = (
+    _connection.c.generation,
+    _connection.c.deleting,
+    _connection_observation.c.applied_generation,
+    _connection_observation.c.state,
+)
+_OBSERVED = _connection.outerjoin(
+    _connection_observation, _connection_observation.c.connection_seq == _connection.c.seq
+)
 _BGP = ("state", "received", "accepted", "announced", "limit")
 _TRAFFIC = ("bytes_in", "bytes_out", "packets_in", "packets_out", "rekeys")
 _newest = _state.alias("newest")
 #: The last change of a connection's status.
-_LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _c.c.seq).scalar_subquery()
+_LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _connection.c.seq).scalar_subquery()
 _CONNECTIONS = (
     select(
-        _c.c.id,
-        expressions.JsonValue(_c.c.spec, "name"),
-        _g.c.id,
-        _c.c.project_id,
+        _connection.c.id,
+        expressions.JsonValue(_connection.c.spec, "name"),
+        _vpn_gateway.c.id,
+        _connection.c.project_id,
         *_FACTS,
-        _o.c.since,
+        _connection_observation.c.since,
         _state.c.status,
         _state.c.cause,
-        expressions.JsonValue(_o.c.report, "traffic", "received_at"),
-        *(expressions.JsonValue(_o.c.report, "traffic", name) for name in _TRAFFIC),
+        expressions.JsonValue(_connection_observation.c.report, "traffic", "received_at"),
+        *(expressions.JsonValue(_connection_observation.c.report, "traffic", name) for name in _TRAFFIC),
     )
-    .select_from(_OBSERVED.join(_g, _g.c.seq == _c.c.gateway_seq).outerjoin(_state, _state.c.seq == _LAST))
-    .where(_c.c.deleting == literal_column("0"))
+    .select_from(
+        _OBSERVED.join(_vpn_gateway, _vpn_gateway.c.seq == _connection.c.gateway_seq).outerjoin(
+            _state, _state.c.seq == _LAST
+        )
+    )
+    .where(_connection.c.deleting == literal_column("0"))
 )
 _SESSIONS = (
-    select(_c.c.id, *(expressions.JsonValue(_o.c.report, "bgp", name) for name in _BGP))
+    select(_connection.c.id, *(expressions.JsonValue(_connection_observation.c.report, "bgp", name) for name in _BGP))
     .select_from(_OBSERVED)
-    .where(_c.c.deleting == literal_column("0"), expressions.JsonValue(_o.c.report, "bgp", "state").is_not(None))
+    .where(
+        _connection.c.deleting == literal_column("0"),
+        expressions.JsonValue(_connection_observation.c.report, "bgp", "state").is_not(None),
+    )
 )
-_NQA_STATE, _MONITOR_STATE = (expressions.JsonValue(_o.c.report, kind, "state") for kind in ("nqa", "monitor"))
+_NQA_STATE, _MONITOR_STATE = (
+    expressions.JsonValue(_connection_observation.c.report, kind, "state") for kind in ("nqa", "monitor")
+)
 _ECHOES = (
-    select(_c.c.id, *(expressions.JsonValue(_o.c.report, kind) for kind in ("nqa", "monitor")))
+    select(
+        _connection.c.id,
+        *(expressions.JsonValue(_connection_observation.c.report, kind) for kind in ("nqa", "monitor")),
+    )
     .select_from(_OBSERVED)
-    .where(_c.c.deleting == literal_column("0"), or_(_NQA_STATE.is_not(None), _MONITOR_STATE.is_not(None)))
+    .where(_connection.c.deleting == literal_column("0"), or_(_NQA_STATE.is_not(None), _MONITOR_STATE.is_not(None)))
 )
 _COUNTS = (
-    select(_c.c.project_id, _c.c.deleting, _o.c.applied_generation == _c.c.generation, _o.c.state, func.count())
+    select(
+        _connection.c.project_id,
+        _connection.c.deleting,
+        _connection_observation.c.applied_generation == _connection.c.generation,
+        _connection_observation.c.state,
+        func.count(),
+    )
     .select_from(_OBSERVED)
-    .group_by(_c.c.project_id, _c.c.deleting, _o.c.applied_generation == _c.c.generation, _o.c.state)
+    .group_by(
+        _connection.c.project_id,
+        _connection.c.deleting,
+        _connection_observation.c.applied_generation == _connection.c.generation,
+        _connection_observation.c.state,
+    )
 )
 _GATEWAYS = (
     select(
-        _g.c.id,
-        expressions.JsonValue(_g.c.spec, "name"),
-        _g.c.project_id,
-        _look.c.failure,
-        _look.c.seen_at,
-        expressions.JsonValue(_look.c.report, "unknown_lines"),
+        _vpn_gateway.c.id,
+        expressions.JsonValue(_vpn_gateway.c.spec, "name"),
+        _vpn_gateway.c.project_id,
+        _gateway_observation.c.failure,
+        _gateway_observation.c.seen_at,
+        expressions.JsonValue(_gateway_observation.c.report, "unknown_lines"),
     )
-    .select_from(_g.outerjoin(_look, _look.c.gateway_seq == _g.c.seq))
-    .where(_g.c.deleting == literal_column("0"))
+    .select_from(_vpn_gateway.outerjoin(_gateway_observation, _gateway_observation.c.gateway_seq == _vpn_gateway.c.seq))
+    .where(_vpn_gateway.c.deleting == literal_column("0"))
 )
 
 
@@ -72,11 +107,11 @@ def _both(query: Any, project: Any) -> dict[bool, Statement]:
     return {True: Statement(query.where(project == bindparam("project_id"))), False: Statement(query)}
 
 
-_CONNECTIONS_OF = _both(_CONNECTIONS, _c.c.project_id)
-_SESSIONS_OF = _both(_SESSIONS, _c.c.project_id)
-_ECHOES_OF = _both(_ECHOES, _c.c.project_id)
-_COUNTS_OF = _both(_COUNTS, _c.c.project_id)
-_GATEWAYS_OF = _both(_GATEWAYS, _g.c.project_id)
+_CONNECTIONS_OF = _both(_CONNECTIONS, _connection.c.project_id)
+_SESSIONS_OF = _both(_SESSIONS, _connection.c.project_id)
+_ECHOES_OF = _both(_ECHOES, _connection.c.project_id)
+_COUNTS_OF = _both(_COUNTS, _connection.c.project_id)
+_GATEWAYS_OF = _both(_GATEWAYS, _vpn_gateway.c.project_id)
 
 
 ConnectionRow = tuple[str, str, str, str, model.StatusFacts, int | None, model.Traffic, tuple[str | None, str | None]]

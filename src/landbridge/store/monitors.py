@@ -11,21 +11,39 @@ from landbridge.store import codec, expressions, resources, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_m, _c = tables.connection_monitor, tables.connection
-_g, _cgw, _o = tables.vpn_gateway, tables.customer_gateway, tables.connection_observation
-_INSERT = Statement(insert(_m).values({name: bindparam(name) for name in ("id", "project_id", "connection_id")}))
-_ROW = select(_c.c.spec, _g.c.spec, _cgw.c.spec, expressions.JsonValue(_o.c.report, "monitor", "state")).select_from(
-    _m.join(_c, _c.c.id == _m.c.connection_id)
-    .join(_g, _g.c.seq == _c.c.gateway_seq)
-    .join(_cgw, _cgw.c.seq == _c.c.customer_gateway_seq)
-    .outerjoin(_o, _o.c.connection_seq == _c.c.seq)
+_connection_monitor, _connection = tables.connection_monitor, tables.connection
+_vpn_gateway, _customer_gateway, _connection_observation = (
+    tables.vpn_gateway,
+    tables.customer_gateway,
+    tables.connection_observation,
 )
-_FIND = Statement(_ROW.where(_m.c.id == bindparam("id"), _m.c.project_id == bindparam("project_id")))
-_LIST = Statement(_ROW.where(_m.c.project_id == bindparam("project_id")).order_by(_m.c.seq))
+_INSERT = Statement(
+    insert(_connection_monitor).values({name: bindparam(name) for name in ("id", "project_id", "connection_id")})
+)
+_ROW = select(
+    _connection.c.spec,
+    _vpn_gateway.c.spec,
+    _customer_gateway.c.spec,
+    expressions.JsonValue(_connection_observation.c.report, "monitor", "state"),
+).select_from(
+    _connection_monitor.join(_connection, _connection.c.id == _connection_monitor.c.connection_id)
+    .join(_vpn_gateway, _vpn_gateway.c.seq == _connection.c.gateway_seq)
+    .join(_customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq)
+    .outerjoin(_connection_observation, _connection_observation.c.connection_seq == _connection.c.seq)
+)
+_FIND = Statement(
+    _ROW.where(_connection_monitor.c.id == bindparam("id"), _connection_monitor.c.project_id == bindparam("project_id"))
+)
+_LIST = Statement(
+    _ROW.where(_connection_monitor.c.project_id == bindparam("project_id")).order_by(_connection_monitor.c.seq)
+)
 _OF_CONNECTION = Statement(
-    _ROW.where(_m.c.connection_id == bindparam("connection_id"), _m.c.project_id == bindparam("project_id"))
+    _ROW.where(
+        _connection_monitor.c.connection_id == bindparam("connection_id"),
+        _connection_monitor.c.project_id == bindparam("project_id"),
+    )
 )
-_REMOVE = Statement(delete(_m).where(_m.c.id == bindparam("id")))
+_REMOVE = Statement(delete(_connection_monitor).where(_connection_monitor.c.id == bindparam("id")))
 
 
 def add_row(tx: Transaction, connection: model.Connection) -> None:

@@ -16,41 +16,46 @@ from landbridge.store.statement import Statement
 #: Customer gateways whose decoded descriptions are kept.
 CUSTOMER_GATEWAYS = 1 << 14
 
-_c, _o, _cgw, _state = (
+_connection, _connection_observation, _customer_gateway, _state = (
     tables.connection,
     tables.connection_observation,
     tables.customer_gateway,
     tables.connection_state,
 )
 _newest = _state.alias("newest")
-_LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _c.c.seq).scalar_subquery()
+_LAST = select(func.max(_newest.c.seq)).where(_newest.c.connection_seq == _connection.c.seq).scalar_subquery()
 _SELECT = (
     select(
-        _c.c.seq,
-        _c.c.id,
-        _c.c.gateway_seq,
-        _c.c.endpoint,
-        _c.c.customer_gateway_seq,
-        func.coalesce(_o.c.since, _c.c.changed_at),
+        _connection.c.seq,
+        _connection.c.id,
+        _connection.c.gateway_seq,
+        _connection.c.endpoint,
+        _connection.c.customer_gateway_seq,
+        func.coalesce(_connection_observation.c.since, _connection.c.changed_at),
         _state.c.status,
         _state.c.cause,
         tables.CONNECTION_DESCRIPTION,
         *connections.FACTS,
     )
     .select_from(connections.OBSERVED.outerjoin(_state, _state.c.seq == _LAST))
-    .order_by(_c.c.seq)
+    .order_by(_connection.c.seq)
 )
-_TUNNELS = Statement(_SELECT.where(_c.c.project_id == bindparam("project_id")))
-_OF_GATEWAY = Statement(_SELECT.where(_c.c.gateway_seq == bindparam("gateway_seq")))
-_PEER = select(_cgw.c.seq, tables.CUSTOMER_GATEWAY_DESCRIPTION)
-_PEERS = Statement(_PEER.where(_cgw.c.project_id == bindparam("project_id")))
+_TUNNELS = Statement(_SELECT.where(_connection.c.project_id == bindparam("project_id")))
+_OF_GATEWAY = Statement(_SELECT.where(_connection.c.gateway_seq == bindparam("gateway_seq")))
+_PEER = select(_customer_gateway.c.seq, tables.CUSTOMER_GATEWAY_DESCRIPTION)
+_PEERS = Statement(_PEER.where(_customer_gateway.c.project_id == bindparam("project_id")))
 _PEERS_OF_GATEWAY = Statement(
-    _PEER.where(_cgw.c.seq.in_(select(_c.c.customer_gateway_seq).where(_c.c.gateway_seq == bindparam("gateway_seq"))))
+    _PEER.where(
+        _customer_gateway.c.seq.in_(
+            select(_connection.c.customer_gateway_seq).where(_connection.c.gateway_seq == bindparam("gateway_seq"))
+        )
+    )
 )
 _ROUTES = Statement(
-    select(_o.c.connection_seq, expressions.JsonValue(_o.c.report, "bgp", "routes")).where(
-        expressions.IsAmong(_o.c.connection_seq, "seqs")
-    )
+    select(
+        _connection_observation.c.connection_seq,
+        expressions.JsonValue(_connection_observation.c.report, "bgp", "routes"),
+    ).where(expressions.IsAmong(_connection_observation.c.connection_seq, "seqs"))
 )
 
 

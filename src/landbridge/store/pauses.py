@@ -8,19 +8,26 @@ from landbridge.store import codec, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_p, _g = tables.pause, tables.vpn_gateway
-_OF_SERVICE = _p.c.gateway_seq.is_(None)
-_OF_GATEWAY = _p.c.gateway_seq == select(_g.c.seq).where(_g.c.id == bindparam("id")).scalar_subquery()
-_ADD_SERVICE = Statement(insert(_p).values(gateway_seq=null(), since=bindparam("at")))
+_pause, _vpn_gateway = tables.pause, tables.vpn_gateway
+_OF_SERVICE = _pause.c.gateway_seq.is_(None)
+_OF_GATEWAY = (
+    _pause.c.gateway_seq == select(_vpn_gateway.c.seq).where(_vpn_gateway.c.id == bindparam("id")).scalar_subquery()
+)
+_ADD_SERVICE = Statement(insert(_pause).values(gateway_seq=null(), since=bindparam("at")))
 _ADD_GATEWAY = Statement(
-    insert(_p).from_select(
-        ["gateway_seq", "since"], select(_g.c.seq, bindparam("at")).where(_g.c.id == bindparam("id"))
+    insert(_pause).from_select(
+        ["gateway_seq", "since"],
+        select(_vpn_gateway.c.seq, bindparam("at")).where(_vpn_gateway.c.id == bindparam("id")),
     )
 )
-_REMOVE_SERVICE = Statement(delete(_p).where(_OF_SERVICE))
-_REMOVE_GATEWAY = Statement(delete(_p).where(_OF_GATEWAY))
-_ALL = Statement(select(_g.c.id, _p.c.since).select_from(_p.outerjoin(_g, _g.c.seq == _p.c.gateway_seq)))
-_SINCE = Statement(select(func.min(_p.c.since)).where(or_(_OF_SERVICE, _OF_GATEWAY)))
+_REMOVE_SERVICE = Statement(delete(_pause).where(_OF_SERVICE))
+_REMOVE_GATEWAY = Statement(delete(_pause).where(_OF_GATEWAY))
+_ALL = Statement(
+    select(_vpn_gateway.c.id, _pause.c.since).select_from(
+        _pause.outerjoin(_vpn_gateway, _vpn_gateway.c.seq == _pause.c.gateway_seq)
+    )
+)
+_SINCE = Statement(select(func.min(_pause.c.since)).where(or_(_OF_SERVICE, _OF_GATEWAY)))
 
 
 def add(tx: Transaction, gateway_id: str | None, now: datetime) -> bool:

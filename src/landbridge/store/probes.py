@@ -16,39 +16,54 @@ KEPT = 5
 #: The actor of a probe without an order.
 SERVICE = "landbridge"
 
-_p, _c = tables.connection_probe, tables.connection
+_connection_probe, _connection = tables.connection_probe, tables.connection
 _COLUMNS = ("id", "connection_seq", "asked_at", "actor", "wanted", "probed_at", "configuration", "report", "finding")
-_INSERT = Statement(insert(_p).values({name: bindparam(name) for name in _COLUMNS}))
+_INSERT = Statement(insert(_connection_probe).values({name: bindparam(name) for name in _COLUMNS}))
 _DONE = Statement(
-    update(_p)
-    .where(_p.c.id == bindparam("probe_id"))
+    update(_connection_probe)
+    .where(_connection_probe.c.id == bindparam("probe_id"))
     .values({name: bindparam(name) for name in ("probed_at", "configuration", "report", "finding")})
 )
 _PRUNES = (
-    newest_rows.prune(_p, lambda table: table.c.report.is_not(None), lambda table: table.c.finding.is_(None)),
-    newest_rows.prune(_p, lambda table: table.c.finding.is_not(None)),
+    newest_rows.prune(
+        _connection_probe, lambda table: table.c.report.is_not(None), lambda table: table.c.finding.is_(None)
+    ),
+    newest_rows.prune(_connection_probe, lambda table: table.c.finding.is_not(None)),
 )
-_FIND = Statement(select(_p.c.report).where(_p.c.id == bindparam("probe_id")))
+_FIND = Statement(select(_connection_probe.c.report).where(_connection_probe.c.id == bindparam("probe_id")))
 _CONNECTION = Statement(
-    select(_c.c.seq, _c.c.project_id, _c.c.deleting).where(
-        _c.c.id == bindparam("connection_id"), _c.c.gateway_seq == bindparam("gateway_seq")
+    select(_connection.c.seq, _connection.c.project_id, _connection.c.deleting).where(
+        _connection.c.id == bindparam("connection_id"), _connection.c.gateway_seq == bindparam("gateway_seq")
     )
 )
 _OF_CONNECTION = Statement(
-    select(_p.c.id, _p.c.asked_at, _p.c.actor, _p.c.wanted, _p.c.report)
-    .where(_p.c.connection_seq == bindparam("connection_seq"))
-    .order_by(_p.c.seq)
+    select(
+        _connection_probe.c.id,
+        _connection_probe.c.asked_at,
+        _connection_probe.c.actor,
+        _connection_probe.c.wanted,
+        _connection_probe.c.report,
+    )
+    .where(_connection_probe.c.connection_seq == bindparam("connection_seq"))
+    .order_by(_connection_probe.c.seq)
 )
 _PATH_CHECKS = Statement(
-    select(_p.c.connection_seq, _p.c.finding, _p.c.report)
-    .where(expressions.IsAmong(_p.c.connection_seq, "seqs"), _p.c.finding.is_not(None))
-    .order_by(_p.c.seq)
+    select(_connection_probe.c.connection_seq, _connection_probe.c.finding, _connection_probe.c.report)
+    .where(expressions.IsAmong(_connection_probe.c.connection_seq, "seqs"), _connection_probe.c.finding.is_not(None))
+    .order_by(_connection_probe.c.seq)
 )
 _OF_GATEWAY = Statement(
-    select(_c.c.id, _p.c.id, _p.c.wanted, _p.c.probed_at, _p.c.configuration, _p.c.finding)
-    .select_from(_p.join(_c, _c.c.seq == _p.c.connection_seq))
-    .where(_c.c.gateway_seq == bindparam("gateway_seq"))
-    .order_by(_p.c.seq)
+    select(
+        _connection.c.id,
+        _connection_probe.c.id,
+        _connection_probe.c.wanted,
+        _connection_probe.c.probed_at,
+        _connection_probe.c.configuration,
+        _connection_probe.c.finding,
+    )
+    .select_from(_connection_probe.join(_connection, _connection.c.seq == _connection_probe.c.connection_seq))
+    .where(_connection.c.gateway_seq == bindparam("gateway_seq"))
+    .order_by(_connection_probe.c.seq)
 )
 
 

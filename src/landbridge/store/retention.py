@@ -24,17 +24,17 @@ PAUSE_SECONDS = 0.05
 #: Between two rounds.
 ROUND_SECONDS = 60.0
 
-_a, _t = tables.audit, tables.token
-_OLDEST = Statement(select(_a.c.seq, _a.c.at).order_by(_a.c.seq).limit(bindparam("limit")))
-_NEWEST = Statement(select(func.max(_a.c.seq)))
-_FORGET = Statement(delete(_a).where(_a.c.seq <= bindparam("last")))
+_audit, _token = tables.audit, tables.token
+_OLDEST = Statement(select(_audit.c.seq, _audit.c.at).order_by(_audit.c.seq).limit(bindparam("limit")))
+_NEWEST = Statement(select(func.max(_audit.c.seq)))
+_FORGET = Statement(delete(_audit).where(_audit.c.seq <= bindparam("last")))
 _OLD_TOKENS = (
-    select(_t.c.project_id, _t.c.token)
-    .where(_t.c.created_at <= bindparam("since"))
-    .order_by(_t.c.created_at)
+    select(_token.c.project_id, _token.c.token)
+    .where(_token.c.created_at <= bindparam("since"))
+    .order_by(_token.c.created_at)
     .limit(bindparam("limit"))
 )
-_FORGET_TOKENS = Statement(delete(_t).where(tuple_(_t.c.project_id, _t.c.token).in_(_OLD_TOKENS)))
+_FORGET_TOKENS = Statement(delete(_token).where(tuple_(_token.c.project_id, _token.c.token).in_(_OLD_TOKENS)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,27 @@ from landbridge.store.statement import Statement
 
 CHUNK = 5000
 
-_c, _k, _s = tables.connection, tables.access_key, tables.sealed_key
-_gc = tables.gateway_certificate
+_connection, _access_key, _sealed_key = tables.connection, tables.access_key, tables.sealed_key
+_gateway_certificate = tables.gateway_certificate
 _PSKS = Statement(
-    select(_c.c.seq, _c.c.id, _c.c.psk)
-    .where(_c.c.psk.is_not(None), _c.c.seq > bindparam("after"))
-    .order_by(_c.c.seq)
+    select(_connection.c.seq, _connection.c.id, _connection.c.psk)
+    .where(_connection.c.psk.is_not(None), _connection.c.seq > bindparam("after"))
+    .order_by(_connection.c.seq)
     .limit(bindparam("limit"))
 )
-_PUT_PSK = Statement(update(_c).where(_c.c.seq == bindparam("of")).values(psk=bindparam("sealed")))
-_SECRETS = Statement(select(_k.c.access_key, _k.c.secret))
-_PUT_SECRET = Statement(update(_k).where(_k.c.access_key == bindparam("of")).values(secret=bindparam("sealed")))
-_CERTIFICATES = Statement(select(_gc.c.id, _gc.c.private_keys))
-_PUT_KEYS = Statement(update(_gc).where(_gc.c.id == bindparam("of")).values(private_keys=bindparam("sealed")))
-_KEYS = Statement(select(_s.c.name, _s.c.value))
-_PUT_KEY = Statement(update(_s).where(_s.c.name == bindparam("of")).values(value=bindparam("sealed")))
+_PUT_PSK = Statement(update(_connection).where(_connection.c.seq == bindparam("of")).values(psk=bindparam("sealed")))
+_SECRETS = Statement(select(_access_key.c.access_key, _access_key.c.secret))
+_PUT_SECRET = Statement(
+    update(_access_key).where(_access_key.c.access_key == bindparam("of")).values(secret=bindparam("sealed"))
+)
+_CERTIFICATES = Statement(select(_gateway_certificate.c.id, _gateway_certificate.c.private_keys))
+_PUT_KEYS = Statement(
+    update(_gateway_certificate)
+    .where(_gateway_certificate.c.id == bindparam("of"))
+    .values(private_keys=bindparam("sealed"))
+)
+_KEYS = Statement(select(_sealed_key.c.name, _sealed_key.c.value))
+_PUT_KEY = Statement(update(_sealed_key).where(_sealed_key.c.name == bindparam("of")).values(value=bindparam("sealed")))
 
 
 def rotate(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:

@@ -14,46 +14,47 @@ from landbridge.store import expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_s, _c = tables.connection_sample, tables.connection
+_connection_sample, _connection = tables.connection_sample, tables.connection
 _KEYS = ("step", "position", "connection_seq")
 _COUNTS = ("observed", "up", "bytes_in", "bytes_out")
 _ECHOES = ("sent", "lost", "rtt_total", "rtt_min", "rtt_max")
 _VALUES = (*_COUNTS, *(f"{kind}_{name}" for kind in ("nqa", "monitor") for name in _ECHOES))
 _PUT = Statement(
     expressions.Upsert(
-        _s,
+        _connection_sample,
         (*_KEYS, "slot", *_VALUES),
         keys=_KEYS,
         update=lambda new: {name: new[name] for name in ("slot", *_VALUES)},
     )
 )
 _AT_POSITION = Statement(
-    select(_s.c.connection_seq, *(_s.c[name] for name in _VALUES)).where(
-        _s.c.step == bindparam("step"),
-        _s.c.position == bindparam("position"),
-        expressions.IsAmong(_s.c.connection_seq, "seqs"),
-        _s.c.slot == bindparam("slot"),
+    select(_connection_sample.c.connection_seq, *(_connection_sample.c[name] for name in _VALUES)).where(
+        _connection_sample.c.step == bindparam("step"),
+        _connection_sample.c.position == bindparam("position"),
+        expressions.IsAmong(_connection_sample.c.connection_seq, "seqs"),
+        _connection_sample.c.slot == bindparam("slot"),
     )
 )
 _OF_CONNECTION = Statement(
-    select(_s.c.slot, *(_s.c[name] for name in _VALUES))
+    select(_connection_sample.c.slot, *(_connection_sample.c[name] for name in _VALUES))
     .where(
-        _s.c.step == bindparam("step"),
-        expressions.IsAmong(_s.c.position, "positions"),
-        _s.c.connection_seq == bindparam("connection_seq"),
-        _s.c.slot > bindparam("before"),
-        _s.c.slot <= bindparam("newest"),
+        _connection_sample.c.step == bindparam("step"),
+        expressions.IsAmong(_connection_sample.c.position, "positions"),
+        _connection_sample.c.connection_seq == bindparam("connection_seq"),
+        _connection_sample.c.slot > bindparam("before"),
+        _connection_sample.c.slot <= bindparam("newest"),
     )
-    .order_by(_s.c.slot)
+    .order_by(_connection_sample.c.slot)
 )
 _FORGET = Statement(
-    delete(_s).where(
-        _s.c.step == bindparam("step"),
-        expressions.IsAmong(_s.c.position, "positions"),
-        _s.c.connection_seq == select(_c.c.seq).where(_c.c.id == bindparam("id")).scalar_subquery(),
+    delete(_connection_sample).where(
+        _connection_sample.c.step == bindparam("step"),
+        expressions.IsAmong(_connection_sample.c.position, "positions"),
+        _connection_sample.c.connection_seq
+        == select(_connection.c.seq).where(_connection.c.id == bindparam("id")).scalar_subquery(),
     )
 )
-_SEQS = Statement(select(_c.c.id, _c.c.seq).where(expressions.IsAmong(_c.c.id, "ids")))
+_SEQS = Statement(select(_connection.c.id, _connection.c.seq).where(expressions.IsAmong(_connection.c.id, "ids")))
 _POSITIONS = {ring.name: expressions.values(range(ring.slots)) for ring in RINGS}
 
 

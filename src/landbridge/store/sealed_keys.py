@@ -6,9 +6,9 @@ from landbridge.store import tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
-_t = tables.sealed_key
-_FIND = Statement(select(_t.c.value).where(_t.c.name == bindparam("name")))
-_ADD = Statement(insert(_t).values(name=bindparam("name"), value=bindparam("value")))
+_sealed_key = tables.sealed_key
+_FIND = Statement(select(_sealed_key.c.value).where(_sealed_key.c.name == bindparam("name")))
+_ADD = Statement(insert(_sealed_key).values(name=bindparam("name"), value=bindparam("value")))
 
 
 def find(tx: Transaction, name: str) -> bytes | None:
