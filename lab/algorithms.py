@@ -99,7 +99,7 @@ def refusal(combination: Combination) -> str | None:
         authentication_algorithm=combination.ike_authentication,
         dh_group=combination.ike_group,
     )
-    found = policies.check_ike(ask, policies.Sides(gm=False, endpoint=None, peer=None))
+    found = policies.check_ike(ask, policies.Ends(gm=False, endpoint=None, peer=None))
     return next((violation.wrong for violation in found), None)
 
 

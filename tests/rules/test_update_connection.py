@@ -53,7 +53,7 @@ class Change:
         self._facts = given.facts(**where)
         psk = PSK if was.ike_policy.authentication_method == "pre-share" else None
         present = replace(given.request({}), gateway_endpoint=was.gateway_endpoint)
-        ends = connection.sides(present, self._facts)
+        ends = connection.ends(present, self._facts)
         local = self._facts.gateway.gateway.local_subnets
         self._wish = connection_update.merge(self._ask, was, psk, ends, local)
         if new_peer is not None:

@@ -45,21 +45,21 @@ _SECONDS = shared_metrics.Histogram(
 
 
 def build(dependencies: Dependencies) -> Starlette:
-    front = _Front(dependencies)
+    console = _Console(dependencies)
     routes = [
         Route("/console", lambda _: sign_in.moved("/console/")),
-        Route("/console/", front.start),
-        Route("/console/sign-in", front.show_sign_in),
-        Route("/console/sign-in", front.sign_in, methods=["POST"]),
-        Route("/console/link/{secret}", front.show_link),
-        Route("/console/link/{secret}", front.use_link, methods=["POST"]),
-        Route("/console/sign-out", front.sign_out, methods=["POST"]),
-        Route("/console/theme", front.set_theme, methods=["POST"]),
+        Route("/console/", console.start),
+        Route("/console/sign-in", console.show_sign_in),
+        Route("/console/sign-in", console.sign_in, methods=["POST"]),
+        Route("/console/link/{secret}", console.show_link),
+        Route("/console/link/{secret}", console.use_link, methods=["POST"]),
+        Route("/console/sign-out", console.sign_out, methods=["POST"]),
+        Route("/console/theme", console.set_theme, methods=["POST"]),
         Route("/console/assets/{name}", lambda request: rendering.asset(request.path_params["name"])),
     ]
     for page in pages.TABLE:
         path = "/console/{project_id}" + page.path
-        routes.append(Route(path, functools.partial(front.answer, page), methods=[page.method]))
+        routes.append(Route(path, functools.partial(console.answer, page), methods=[page.method]))
     handlers: dict[Any, Any] = {
         HTTPException: _unserved,
         errors.LandbridgeError: _failed,
@@ -125,8 +125,8 @@ def _common(request: Request) -> dict[str, Any]:
     }
 
 
-class _Front:
-    """Answers every request of the console."""
+class _Console:
+    """The endpoints of the console."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies

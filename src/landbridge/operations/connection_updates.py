@@ -110,7 +110,7 @@ def _merge(
     carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
     facts = rules.Facts(gateway=carrying, customer_gateway=peer)
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint, style=connection.style)
-    merged = update_rules.merge(change, connection, psk, rules.sides(present, facts), row.gateway.local_subnets)
+    merged = update_rules.merge(change, connection, psk, rules.ends(present, facts), row.gateway.local_subnets)
     peer_id = fields.lower_id(merged.customer_gateway_id) or ""
     if peer_id != connection.customer_gateway_id:
         facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))

@@ -65,10 +65,10 @@ def endpoint(request: model.ConnectionRequest, gateway: model.VpnGateway) -> mod
     return None
 
 
-def sides(request: model.ConnectionRequest, facts: Facts) -> policies.Sides:
+def ends(request: model.ConnectionRequest, facts: Facts) -> policies.Ends:
     """The two ends. The ids of the policies default to them."""
     gateway = facts.gateway.gateway if facts.gateway else None
-    return policies.Sides(
+    return policies.Ends(
         gm=gateway.is_gm if gateway is not None else None,
         endpoint=endpoint(request, gateway) if gateway is not None else None,
         peer=facts.customer_gateway,
@@ -81,7 +81,7 @@ def identity(request: model.ConnectionRequest, facts: Facts) -> str:
 
     IKE daemons compare names without regard to case.
     """
-    both = sides(request, facts)
+    both = ends(request, facts)
     peer = both.peer.address_for(style(request)) if both.peer else None
     ids = (policies.local_identity(request.ike_policy, both), policies.peer_identity(request.ike_policy, both))
     return _identity(peer, ids)
@@ -126,7 +126,7 @@ def did_pick_by_address(connection: model.Connection) -> bool:
 
 
 def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Generated) -> Iterator[model.Violation]:
-    both = sides(request, facts)
+    both = ends(request, facts)
     yield from fields.check_name("name", request.name)
     yield from _check_gateway(request, facts)
     yield from _check_endpoint(request, facts, both.endpoint)
@@ -436,7 +436,7 @@ def complete(
     request: model.ConnectionRequest, facts: Facts, generated: fields.Generated, gateway: model.VpnGateway
 ) -> model.Connection:
     """The connection with every default. Call it only when `check` found no violation."""
-    both = sides(request, facts)
+    both = ends(request, facts)
     ours = both.endpoint
     if ours is None or facts.customer_gateway is None or request.gateway_endpoint is None:
         raise ValueError("complete() needs a request that check() passed")

@@ -26,7 +26,7 @@ def merge(
     change: model.ConnectionRequest,
     connection: model.Connection,
     psk: model.Secret | None,
-    ends: policies.Sides,
+    ends: policies.Ends,
     local_subnets: tuple[str, ...],
 ) -> model.ConnectionRequest:
     """The request that would create the updated connection. `ends`: the two ends of the connection now.
@@ -72,7 +72,7 @@ def _policy_rules(
     return () if wanted == present and policy_rules.are_derived(was, local_subnets) else wanted
 
 
-def _ike(asked: model.IkePolicyRequest, was: model.IkePolicy, ends: policies.Sides) -> model.IkePolicyRequest:
+def _ike(asked: model.IkePolicyRequest, was: model.IkePolicy, ends: policies.Ends) -> model.IkePolicyRequest:
     plain = model.IkePolicyRequest()
     local = _identity(
         (asked.local_id_type, asked.local_id),

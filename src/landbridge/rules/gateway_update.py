@@ -228,7 +228,7 @@ def updated_connection(
     endpoint's address, and derived rules follow the gateway.
     """
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint, style=connection.style)
-    ends = connection_rules.sides(present, _connection_facts(was, peer))
+    ends = connection_rules.ends(present, _connection_facts(was, peer))
     asked = connection_update.merge(model.ConnectionRequest(), connection, None, ends, was.local_subnets)
     before, after = (each.endpoints[connection.endpoint - 1] for each in (was, now))
     merged = asked if after == before else replace(asked, gateway_endpoint=after.eip_id)

@@ -36,7 +36,7 @@ _MODEL_NAMES = {"ike_version": "version", "phase1_negotiation_mode": "negotiatio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class Ends:
     """The two ends. The ids default to them. `gm`: None while the gateway is unknown. `endpoint`: ours, None while it is
     unknown. `template`: what decides algorithms and lifetimes in place of the request; None for nearly all connections.
     """
@@ -51,9 +51,9 @@ class Sides:
         return self.peer is not None and self.peer.address is None
 
 
-def check_ike(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.Violation]:
-    table = {True: IKE_GM, False: IKE, None: IKE_ANY}[sides.gm]
-    yield from check_fields("ikepolicy.", request, table, " on a GM gateway" if sides.gm else "")
+def check_ike(request: model.IkePolicyRequest, ends: Ends) -> Iterator[model.Violation]:
+    table = {True: IKE_GM, False: IKE, None: IKE_ANY}[ends.gm]
+    yield from check_fields("ikepolicy.", request, table, " on a GM gateway" if ends.gm else "")
     yield from check_fields("ikepolicy.dpd.", request.dpd, DPD)
     if request.version == "v1" and request.encryption_algorithm in allowed_values.GCM:
         yield model.Violation(
@@ -61,8 +61,8 @@ def check_ike(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.V
             f"{request.encryption_algorithm} cannot be negotiated by IKEv1",
             "a cipher without gcm, or ike_version v2; in ipsecpolicy gcm is fine with both",
         )
-    yield from _check_identity("local_id", request.local_id_type, request.local_id, mandatory=sides.gm is False)
-    yield from _check_peer_identity(request, sides)
+    yield from _check_identity("local_id", request.local_id_type, request.local_id, mandatory=ends.gm is False)
+    yield from _check_peer_identity(request, ends)
 
 
 def check_fields(
@@ -78,9 +78,9 @@ def check_fields(
             yield from fields.check_value(path + name, value, allowed, where)
 
 
-def _check_peer_identity(request: model.IkePolicyRequest, sides: Sides) -> Iterator[model.Violation]:
-    if not sides.peer_has_no_address:
-        yield from _check_identity("peer_id", request.peer_id_type, request.peer_id, mandatory=sides.gm is False)
+def _check_peer_identity(request: model.IkePolicyRequest, ends: Ends) -> Iterator[model.Violation]:
+    if not ends.peer_has_no_address:
+        yield from _check_identity("peer_id", request.peer_id_type, request.peer_id, mandatory=ends.gm is False)
         return
     if request.peer_id_type == "ip":
         yield model.Violation(
@@ -112,18 +112,18 @@ def check_ipsec(request: model.IpsecPolicyRequest, *, gm: bool | None) -> Iterat
     yield from check_fields("ipsecpolicy.", request, table, " on a GM gateway" if gm else "")
 
 
-def complete_ike(request: model.IkePolicyRequest, sides: Sides) -> model.IkePolicy:
+def complete_ike(request: model.IkePolicyRequest, ends: Ends) -> model.IkePolicy:
     """The policy with every default. Call it only when `check_ike` found no violation."""
-    table = IKE_GM if sides.gm else IKE
+    table = IKE_GM if ends.gm else IKE
     version = table.ike_version.complete(request.version)
-    local = None if sides.gm else local_identity(request, sides)
-    peer = None if sides.gm else peer_identity(request, sides)
+    local = None if ends.gm else local_identity(request, ends)
+    peer = None if ends.gm else peer_identity(request, ends)
     return model.IkePolicy(
         version="v1" if version == "v1" else "v2",
         negotiation_mode=_mode(version, request.negotiation_mode),
         authentication_algorithm=table.authentication_algorithm.complete(request.authentication_algorithm),
         encryption_algorithm=table.encryption_algorithm.complete(request.encryption_algorithm),
-        dh_group=None if sides.gm else table.dh_group.complete(request.dh_group),
+        dh_group=None if ends.gm else table.dh_group.complete(request.dh_group),
         authentication_method=table.authentication_method.complete(request.authentication_method),
         lifetime_seconds=table.lifetime_seconds.complete(request.lifetime_seconds),
         local_id_type=local[0] if local else None,
@@ -145,15 +145,15 @@ def _mode(version: str, asked: str | None) -> "model.connection.NegotiationMode 
     return "aggressive" if asked == "aggressive" else "main"
 
 
-def local_identity(request: model.IkePolicyRequest, sides: Sides) -> tuple[model.IdType, str]:
+def local_identity(request: model.IkePolicyRequest, ends: Ends) -> tuple[model.IdType, str]:
     if request.local_id_type == "fqdn":
         return "fqdn", request.local_id or ""
-    return "ip", request.local_id or (sides.endpoint.address if sides.endpoint else "")
+    return "ip", request.local_id or (ends.endpoint.address if ends.endpoint else "")
 
 
-def peer_identity(request: model.IkePolicyRequest, sides: Sides) -> tuple[model.IdType, str]:
-    known_as = sides.peer.id_value if sides.peer else ""
-    if request.peer_id_type == "fqdn" or sides.peer_has_no_address:
+def peer_identity(request: model.IkePolicyRequest, ends: Ends) -> tuple[model.IdType, str]:
+    known_as = ends.peer.id_value if ends.peer else ""
+    if request.peer_id_type == "fqdn" or ends.peer_has_no_address:
         return "fqdn", request.peer_id or known_as
     return "ip", request.peer_id or known_as
 

@@ -62,7 +62,7 @@ AGAIN_WITHIN = timedelta(minutes=10)
 STRANGE_BEFORE = timedelta(minutes=10)
 
 
-class Finding(NamedTuple):
+class ExplainedAttempt(NamedTuple):
     """An attempt and its causes, the likeliest first."""
 
     view: AttemptView
@@ -75,8 +75,8 @@ def rank(context: Context) -> tuple[model.Cause, ...]:
         return each_once((*dead, *warnings(context)))
     if context.seen.children and context.seen.bgp is not None and not context.seen.bgp.carries:
         return each_once((*bgp_causes.find(context), *warnings(context)))
-    findings = _findings(context)
-    causes = _decide(context, findings) if findings else (_without_cause(context),)
+    attempts = _explained_attempts(context)
+    causes = _decide(context, attempts) if attempts else (_without_cause(context),)
     first, strangers = causes[0], tuple(_strangers(context))
     if first.code in _NOTHING_YET:
         return each_once(strangers or causes)
@@ -87,18 +87,18 @@ def rank(context: Context) -> tuple[model.Cause, ...]:
     if first.code == "no_answer":
         return each_once((*strangers, *refined))
     if refined[0].code in _GONE:
-        return each_once(_with_the_moved_device(context, findings, refined, strangers))
+        return each_once(_with_the_moved_device(context, attempts, refined, strangers))
     return each_once((*refined, *(strangers if refined[0].code == "no_connection_on_device" else ())))
 
 
-def _findings(context: Context) -> list[Finding]:
+def _explained_attempts(context: Context) -> list[ExplainedAttempt]:
     """The attempts that have causes, oldest first. Attempts before one that decides in any case are left out: a page of a list ranks the
     causes of many connections.
     """
-    found: list[Finding] = []
+    found: list[ExplainedAttempt] = []
     for view in reversed(rule_context.views(context)):
         if causes := attempt_causes.find(context, view):
-            found.insert(0, Finding(view, causes))
+            found.insert(0, ExplainedAttempt(view, causes))
             if _is_final(causes[0]) and len(found) == 1 + _is_preliminary(found[-1]):
                 break
     return found
@@ -109,12 +109,15 @@ def _is_final(cause: model.Cause) -> bool:
     return cause.is_certain and cause.theirs is not None and cause.code not in _SILENCE | {"peer_dead"}
 
 
-def _is_preliminary(finding: Finding) -> bool:
-    return finding.view.attempt.outcome is None and _is_tentative(finding)
+def _is_preliminary(attempt: ExplainedAttempt) -> bool:
+    return attempt.view.attempt.outcome is None and _is_tentative(attempt)
 
 
 def _with_the_moved_device(
-    context: Context, findings: Sequence[Finding], causes: tuple[model.Cause, ...], strangers: tuple[model.Cause, ...]
+    context: Context,
+    attempts: Sequence[ExplainedAttempt],
+    causes: tuple[model.Cause, ...],
+    strangers: tuple[model.Cause, ...],
 ) -> tuple[model.Cause, ...]:
     """The device ended its tunnel or went silent. A stranger that dials since then may be the device at another address: the likeliest cause
     when it identifies itself with peer_id, or when the device does not answer at its old address.
@@ -123,7 +126,7 @@ def _with_the_moved_device(
     before = {one.peer_address for one in context.related.strangers if one.began_at + REFUSED_BEFORE < gone_at}
     named = {one.peer_address for one in context.related.strangers if _has_peer_id(context, one)}
     moved = sorted((one for one in strangers if one.theirs not in before), key=lambda one: one.theirs not in named)
-    is_silent = any(one.code in _SILENCE | {"peer_dead"} for one in (*findings[-1].causes, *causes))
+    is_silent = any(one.code in _SILENCE | {"peer_dead"} for one in (*attempts[-1].causes, *causes))
     if moved and (is_silent or moved[0].theirs in named):
         return (*moved, *causes)
     return (*causes, *moved)
@@ -189,14 +192,14 @@ def _again_and_again(context: Context) -> Iterator[model.Cause]:
             return
 
 
-def _decide(context: Context, findings: Sequence[Finding]) -> tuple[model.Cause, ...]:
-    *earlier, newest = findings
+def _decide(context: Context, attempts: Sequence[ExplainedAttempt]) -> tuple[model.Cause, ...]:
+    *earlier, newest = attempts
     if earlier and _is_preliminary(newest):
         *earlier, newest = earlier
     return _more_specific(newest, earlier) or tuple(_after_a_delete(context, newest, earlier)) or newest.causes
 
 
-def _is_tentative(newest: Finding) -> bool:
+def _is_tentative(newest: ExplainedAttempt) -> bool:
     """Whether an unfinished attempt shows only the first retransmit of a request, which may still be answered, or only an unknown line,
     which the end of the attempt may explain.
     """
@@ -210,12 +213,12 @@ def _is_tentative(newest: Finding) -> bool:
     return bool(repeats) and len(others) == len(repeats) and repeats[-1].count < 2 and not repeats[-1].gave_up
 
 
-def _more_specific(newest: Finding, earlier: Sequence[Finding]) -> tuple[model.Cause, ...]:
+def _more_specific(newest: ExplainedAttempt, earlier: Sequence[ExplainedAttempt]) -> tuple[model.Cause, ...]:
     """The causes of the last earlier attempt that is more specific than the newest one."""
     return next((one.causes for one in reversed(earlier) if _is_more_specific(one, newest)), ())
 
 
-def _is_more_specific(earlier: Finding, newest: Finding) -> bool:
+def _is_more_specific(earlier: ExplainedAttempt, newest: ExplainedAttempt) -> bool:
     first, cause = newest.causes[0], earlier.causes[0]
     if cause.code == first.code:
         return (cause.is_certain, cause.theirs is not None) > (first.is_certain, first.theirs is not None)
@@ -236,7 +239,9 @@ def _explains_silence(newest: AttemptView, earlier: AttemptView, cause: model.Ca
     return is_reachable and cause.is_certain and cause.code not in _ENDS
 
 
-def _after_a_delete(context: Context, newest: Finding, earlier: Sequence[Finding]) -> Iterator[model.Cause]:
+def _after_a_delete(
+    context: Context, newest: ExplainedAttempt, earlier: Sequence[ExplainedAttempt]
+) -> Iterator[model.Cause]:
     """The device ended a tunnel of the same configuration, and now refuses or does not answer: its connection was disabled or changed."""
     first = newest.causes[0]
     is_doubtful = first.code in _SILENCE or (first.code in _FIRST_MESSAGE and not first.is_certain)
