@@ -17,7 +17,7 @@ from landbridge import config, data_folder, model, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.console import app as console
-from landbridge.console import visit
+from landbridge.console import page_context
 from landbridge.data_folder import credentials
 from landbridge.engine import local
 from landbridge.operations import access, call, key_queues, nodes, readiness, site_cover
@@ -164,7 +164,7 @@ def make_dependencies(
 
 def make_application(settings: config.Settings, dependencies: app.Dependencies) -> ASGIApp:
     """What the HTTP server serves: the API and the console. They share the queues of access keys."""
-    pages = visit.Dependencies(
+    pages = page_context.Dependencies(
         service=dependencies.service,
         credentials=dependencies.credentials,
         queues=dependencies.queues,

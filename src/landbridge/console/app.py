@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge import errors, model
 from landbridge.console import origins, pages, rendering, shown_once, sign_in
-from landbridge.console.visit import Answered, Dependencies, Download, Moved, Visit
+from landbridge.console.page_context import Answered, Dependencies, Download, Moved, PageContext
 from landbridge.operations import access, change_marks, clock, console_sessions, ids
 from landbridge.telemetry import log_fields, shared_metrics
 from landbridge.wire import body
@@ -118,7 +118,7 @@ def _common(request: Request) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "auto",
         "themes": THEMES,
         "address": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        "visit": None,
+        "context": None,
         "etag": None,
         "notice": None,
         "now": clock.now(),
@@ -254,7 +254,7 @@ class _Console:
             raise errors.Forbidden("the form was sent by another site")
         if session.is_due and not is_refresh:
             await self._note_use(request)
-        visit = Visit(
+        context = PageContext(
             dependencies=self._dependencies,
             request=request,
             request_id=request_id,
@@ -263,25 +263,25 @@ class _Console:
             form=await _form(request) if request.method == "POST" else {},
             shown_once=self._shown_once(request),
         )
-        access.allow(session.caller, visit.project_id, page.role)
+        access.allow(session.caller, context.project_id, page.role)
         mark = self._dependencies.cache.mark(
-            visit.project_id,
-            lambda: self._database.read(lambda tx: change_marks.find(tx, visit.project_id)),
+            context.project_id,
+            lambda: self._database.read(lambda tx: change_marks.find(tx, context.project_id)),
             is_refresh=is_refresh,
         )
-        visit = dataclasses.replace(visit, mark=mark, minute=int(clock.now().timestamp()) // 60)
-        etag = self._etag(visit)
+        context = dataclasses.replace(context, mark=mark, minute=int(clock.now().timestamp()) // 60)
+        etag = self._etag(context)
         if is_refresh and request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=rendering.HEADERS | {"ETag": etag})
-        visit = dataclasses.replace(visit, common=self._values(visit, page, etag))
-        return self._respond(request, await page.answer(visit), etag)
+        context = dataclasses.replace(context, common=self._values(context, page, etag))
+        return self._respond(request, await page.answer(context), etag)
 
-    def _values(self, visit: Visit, page: pages.Page, etag: str) -> dict[str, Any]:
-        notice = None if REFRESH in visit.request.headers else visit.request.cookies.get(NOTICE)
-        return _common(visit.request) | {
+    def _values(self, context: PageContext, page: pages.Page, etag: str) -> dict[str, Any]:
+        notice = None if REFRESH in context.request.headers else context.request.cookies.get(NOTICE)
+        return _common(context.request) | {
             "page": page,
-            "menu": pages.menu(visit),
-            "etag": etag if page.is_live and page.method == "GET" and visit.shown_once is None else None,
+            "menu": pages.menu(context),
+            "etag": etag if page.is_live and page.method == "GET" and context.shown_once is None else None,
             "notice": unquote(notice) if notice else None,
         }
 
@@ -318,13 +318,13 @@ class _Console:
             return None
         return shown_once.unseal(self._dependencies.service, sealed, session, request.url.path)
 
-    def _etag(self, visit: Visit) -> str:
+    def _etag(self, context: PageContext) -> str:
         """The ETag of what the page shows now. Times that are shown as ages change with the minute."""
         facts = (
-            visit.mark,
-            visit.minute,
-            visit.caller.access_key,
-            visit.request.cookies.get("landbridge_theme"),
+            context.mark,
+            context.minute,
+            context.caller.access_key,
+            context.request.cookies.get("landbridge_theme"),
             rendering.VERSION,
         )
         return f'"{hashlib.sha256(repr(facts).encode()).hexdigest()[:20]}"'

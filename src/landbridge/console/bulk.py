@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from landbridge import errors, model
 from landbridge.console import forms, shown_once
-from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.console.page_context import Answered, Moved, PageContext, Rendered
 from landbridge.operations import Operation, ids, tags
 
 #: The most resources of one request, as many as a page of a list has.
@@ -34,7 +34,7 @@ class Row:
     notes: Sequence[str] = ()
 
 
-Find = Callable[[Visit, str], Awaitable[Row]]
+Find = Callable[[PageContext, str], Awaitable[Row]]
 
 
 async def _no_notes(*_: object) -> dict[str, list[str]]:
@@ -44,7 +44,7 @@ async def _no_notes(*_: object) -> dict[str, list[str]]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """`title`: the heading, with {} for the number and the kind of the resources; `done`: what the resources are afterwards, as the rest of a sentence. `run`
-    takes the visit, the id and the version of a resource. `notes`: ids -> for each id what the action costs. `fields`: what the action needs beside
+    takes the context, the id and the version of a resource. `notes`: ids -> for each id what the action costs. `fields`: what the action needs beside
     the resources.
     """
 
@@ -52,8 +52,8 @@ class Action:
     title: str
     intro: str
     done: str
-    run: Callable[[Visit, str, str | None], Awaitable[object]]
-    notes: Callable[[Visit, Collection[str]], Awaitable[Mapping[str, list[str]]]] = _no_notes
+    run: Callable[[PageContext, str, str | None], Awaitable[object]]
+    notes: Callable[[PageContext, Collection[str]], Awaitable[Mapping[str, list[str]]]] = _no_notes
     fields: Sequence[forms.Field] = ()
     is_danger: bool = False
 
@@ -85,11 +85,11 @@ def tag_actions(resource_type: str) -> dict[str, Action]:
 
     def change(
         operation: Operation[model.TagChangeRequest, None],
-    ) -> Callable[[Visit, str, str | None], Awaitable[object]]:
-        async def run(visit: Visit, id_: str, _: str | None) -> None:
-            tag = model.TagRequest(key=visit.form.get("key", "").strip(), value=visit.form.get("value", "").strip())
+    ) -> Callable[[PageContext, str, str | None], Awaitable[object]]:
+        async def run(context: PageContext, id_: str, _: str | None) -> None:
+            tag = model.TagRequest(key=context.form.get("key", "").strip(), value=context.form.get("value", "").strip())
             ref = model.TaggedRef(resource_type=resource_type, resource_id=id_)
-            await visit.perform(operation, model.TagChangeRequest(resource=ref, tags=(tag,)))
+            await context.perform(operation, model.TagChangeRequest(resource=ref, tags=(tag,)))
 
         return run
 
@@ -109,31 +109,34 @@ def tag_actions(resource_type: str) -> dict[str, Action]:
     return {"tag": add, "untag": remove}
 
 
-async def ask(visit: Visit, kind: Kind) -> Answered:
+async def ask(context: PageContext, kind: Kind) -> Answered:
     """The page that names the selected resources. After an action that failed for some: those, with the reasons the first time."""
-    action, selected = _action(kind, visit.query), _unique(visit.request.query_params.getlist("row"))
-    reasons = json.loads(visit.shown_once.reveal()) if visit.shown_once else {}
-    rows = await _rows(visit, kind, action, selected)
+    action, selected = _action(kind, context.query), _unique(context.request.query_params.getlist("row"))
+    reasons = json.loads(context.shown_once.reveal()) if context.shown_once else {}
+    rows = await _rows(context, kind, action, selected)
     if not rows:
         return _list(
-            visit, kind, visit.query, "The selected resources no longer exist." if selected else "Nothing was selected."
+            context,
+            kind,
+            context.query,
+            "The selected resources no longer exist." if selected else "Nothing was selected.",
         )
-    return _page(visit, kind, action, rows, visit.query, gone=len(selected) - len(rows), reasons=reasons)
+    return _page(context, kind, action, rows, context.query, gone=len(selected) - len(rows), reasons=reasons)
 
 
-async def answer(visit: Visit, kind: Kind) -> Answered:
-    form, action = visit.form, _action(kind, visit.form)
+async def answer(context: PageContext, kind: Kind) -> Answered:
+    form, action = context.form, _action(kind, context.form)
     versions = {name.removeprefix(_ROW).lower(): form[name] for name in form if name.startswith(_ROW)}
     selected = _unique(versions)
     failed: dict[str, str] = {}
     gone = 0
     for id_ in selected:
         try:
-            await action.run(visit, id_, versions[id_] or None)
+            await action.run(context, id_, versions[id_] or None)
         except errors.Invalid as refused:
             if any(each.is_about(one.field) for one in refused.violations for each in action.fields):
-                rows = await _rows(visit, kind, action, selected)
-                return _page(visit, kind, action, rows, form, violations=refused.violations)
+                rows = await _rows(context, kind, action, selected)
+                return _page(context, kind, action, rows, form, violations=refused.violations)
             failed[id_] = "; ".join(one.message for one in refused.violations)
         except errors.Changed:
             failed[id_] = _CHANGED
@@ -143,9 +146,9 @@ async def answer(visit: Visit, kind: Kind) -> Answered:
             failed[id_] = str(error)
     notice = _notice(kind, action, len(selected) - len(failed) - gone, gone) if selected else "Nothing was selected."
     if not failed:
-        return _list(visit, kind, form, notice)
+        return _list(context, kind, form, notice)
     again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
-    to = visit.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
+    to = context.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
     return Moved(
         to=to, notice=f"{notice} It failed for {kind.count(len(failed))}.", shown_once=_reasons_that_fit(failed)
     )
@@ -189,24 +192,24 @@ def _unique(ids: Iterable[str]) -> list[str]:
     return some
 
 
-async def _rows(visit: Visit, kind: Kind, action: Action, ids: Sequence[str]) -> list[Row]:
+async def _rows(context: PageContext, kind: Kind, action: Action, ids: Sequence[str]) -> list[Row]:
     """The resources that exist."""
     rows = []
     for id_ in ids:
         with contextlib.suppress(errors.NotFound):
-            rows.append(await kind.find(visit, id_))
-    notes = await action.notes(visit, [row.id for row in rows])
+            rows.append(await kind.find(context, id_))
+    notes = await action.notes(context, [row.id for row in rows])
     return [replace(row, notes=(*row.notes, *notes.get(row.id, ()))) for row in rows]
 
 
-def _list(visit: Visit, kind: Kind, given: Mapping[str, str], notice: str) -> Moved:
+def _list(context: PageContext, kind: Kind, given: Mapping[str, str], notice: str) -> Moved:
     """Leads back to the list, with its filter, search and page."""
     query = urlencode(parse_qsl(given.get("back", "").removeprefix("?")))
-    return Moved(to=visit.link(kind.path) + (f"?{query}" if query else ""), notice=notice)
+    return Moved(to=context.link(kind.path) + (f"?{query}" if query else ""), notice=notice)
 
 
 def _page(
-    visit: Visit,
+    context: PageContext,
     kind: Kind,
     action: Action,
     rows: Sequence[Row],
@@ -216,7 +219,7 @@ def _page(
     reasons: Mapping[str, str] | None = None,
     violations: Sequence[model.Violation] = (),
 ) -> Rendered:
-    return visit.render(
+    return context.render(
         "selected.html",
         400 if violations else 200,
         kind=kind,
@@ -228,6 +231,6 @@ def _page(
         missing=_missing(gone),
         reasons=reasons or {},
         filled=forms.fill(action.fields, given, violations),
-        back=_list(visit, kind, given, "").to,
+        back=_list(context, kind, given, "").to,
         back_query=given.get("back", ""),
     )

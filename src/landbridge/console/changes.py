@@ -12,7 +12,7 @@ from typing import Any
 
 from landbridge import errors, model
 from landbridge.console import forms
-from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.console.page_context import Answered, Moved, PageContext, Rendered
 from landbridge.operations import Operation, ids
 
 
@@ -30,7 +30,7 @@ class Draft:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-Check = Callable[[Visit, Mapping[str, str], Draft], Awaitable[model.CheckResult]]
+Check = Callable[[PageContext, Mapping[str, str], Draft], Awaitable[model.CheckResult]]
 
 
 async def _nothing(*_: object) -> str:
@@ -47,21 +47,21 @@ class Creation:
     path: str
     show: str
     intro: str
-    draft: Callable[[Visit, Mapping[str, str]], Awaitable[Draft]]
+    draft: Callable[[PageContext, Mapping[str, str]], Awaitable[Draft]]
     check: Check
     create: Operation[Any, Any]
     #: The resource in what the operation returns.
     made: Callable[[Any], Any] = field(default=lambda result: result)
     #: Creates another resource that the form asks for, puts its id into the form, and returns a sentence that says what was created. It raises Invalid.
-    prepare: Callable[[Visit, dict[str, str]], Awaitable[str]] = _nothing
+    prepare: Callable[[PageContext, dict[str, str]], Awaitable[str]] = _nothing
     template: str = "new.html"
 
 
 def checked_by(operation: Operation[Any, model.CheckResult]) -> Check:
     """The check of a request by an operation that takes the same request."""
 
-    async def check(visit: Visit, _: Mapping[str, str], draft: Draft) -> model.CheckResult:
-        return await _check(visit, operation, draft)
+    async def check(context: PageContext, _: Mapping[str, str], draft: Draft) -> model.CheckResult:
+        return await _check(context, operation, draft)
 
     return check
 
@@ -86,46 +86,46 @@ class Present:
 # -- create -----------------------------------------------------------------------------------------------------------
 
 
-async def ask_new(visit: Visit, kind: Creation) -> Answered:
+async def ask_new(context: PageContext, kind: Creation) -> Answered:
     """The form. The address may have first values of fields."""
-    return await show_new(visit, kind, visit.query)
+    return await show_new(context, kind, context.query)
 
 
-async def show_new(visit: Visit, kind: Creation, form: Mapping[str, str]) -> Answered:
+async def show_new(context: PageContext, kind: Creation, form: Mapping[str, str]) -> Answered:
     """The form with what a person has filled in so far. An empty field is shown as wrong only after the person has asked for a check."""
-    return await _new_page(visit, kind, form, quiet=form.get("strict") != "true")
+    return await _new_page(context, kind, form, quiet=form.get("strict") != "true")
 
 
-async def answer_new(visit: Visit, kind: Creation) -> Answered:
-    form, action = dict(visit.form), visit.form.get("do", "check")
+async def answer_new(context: PageContext, kind: Creation) -> Answered:
+    form, action = dict(context.form), context.form.get("do", "check")
     if action == "live":
-        return await show_new(visit, kind, form)
+        return await show_new(context, kind, form)
     if action != "create":
-        return await _new_page(visit, kind, form)
+        return await _new_page(context, kind, form)
     form["token"] = form.get("token") or ids.new_id()
     try:
-        return await _create(visit, kind, form)
+        return await _create(context, kind, form)
     except errors.Repeated:
         form["token"] = ids.new_id()
         notice = f"This form was used before. Create again to make another {kind.noun}."
-        return await _new_page(visit, kind, form, notice=notice)
+        return await _new_page(context, kind, form, notice=notice)
     except errors.Busy as busy:
         notice = f"The {kind.noun} is not created: {busy}. Create it again."
-        return await _new_page(visit, kind, form, notice=notice, code=503)
+        return await _new_page(context, kind, form, notice=notice, code=503)
 
 
-async def _create(visit: Visit, kind: Creation, form: dict[str, str]) -> Answered:
+async def _create(context: PageContext, kind: Creation, form: dict[str, str]) -> Answered:
     """Creates what the form asks for, once the person has seen the warnings. With the token of the form, a second submit is a retry of the first. The
     check may then find what the first submit created, so the violations of the check do not stop the create.
     """
     notice = ""
     try:
-        notice = await kind.prepare(visit, form)
-        draft = await kind.draft(visit, form)
-        found = await kind.check(visit, form, draft)
+        notice = await kind.prepare(context, form)
+        draft = await kind.draft(context, form)
+        found = await kind.check(context, form, draft)
         if not found.violations and _seen(found) != form.get("seen", ""):
-            return await _new_page(visit, kind, form, confirm=True, notice=notice)
-        result = await visit.perform(
+            return await _new_page(context, kind, form, confirm=True, notice=notice)
+        result = await context.perform(
             kind.create,
             draft.request,
             violations=draft.violations,
@@ -133,14 +133,14 @@ async def _create(visit: Visit, kind: Creation, form: dict[str, str]) -> Answere
             body=json.dumps(draft.body).encode(),
         )
     except errors.Invalid as refused:
-        return await _new_page(visit, kind, form, refused=refused.violations, notice=notice)
+        return await _new_page(context, kind, form, refused=refused.violations, notice=notice)
     made = kind.made(result)
     created = f"{kind.noun[0].upper()}{kind.noun[1:]} {made.name} is created."
-    return Moved(to=visit.link(f"{kind.show}/{made.id}"), notice=created)
+    return Moved(to=context.link(f"{kind.show}/{made.id}"), notice=created)
 
 
 async def _new_page(
-    visit: Visit,
+    context: PageContext,
     kind: Creation,
     form: Mapping[str, str],
     *,
@@ -151,13 +151,13 @@ async def _new_page(
     code: int | None = None,
 ) -> Rendered:
     """`refused`: why a create was refused; None: the check tells. `code`: the HTTP status; None: that of the violations."""
-    draft = await kind.draft(visit, form)
-    found = await kind.check(visit, form, draft)
+    draft = await kind.draft(context, form)
+    found = await kind.check(context, form, draft)
     violations = found.violations if refused is None else refused
     placed = [replace(one, field=draft.place(one.field)) for one in violations]
-    return visit.render(
+    return context.render(
         kind.template,
-        code or (400 if violations and visit.form and form.get("do") != "live" else 200),
+        code or (400 if violations and context.form and form.get("do") != "live" else 200),
         kind=kind,
         filled=forms.fill(draft.fields, form, placed, found.warnings, quiet=quiet),
         incomplete=bool(violations),
@@ -169,8 +169,8 @@ async def _new_page(
     )
 
 
-async def _check(visit: Visit, check: Operation[Any, model.CheckResult], draft: Draft) -> model.CheckResult:
-    found: model.CheckResult = await visit.perform(check, draft.request, violations=draft.violations)
+async def _check(context: PageContext, check: Operation[Any, model.CheckResult], draft: Draft) -> model.CheckResult:
+    found: model.CheckResult = await context.perform(check, draft.request, violations=draft.violations)
     return found
 
 
@@ -184,69 +184,71 @@ def _seen(found: model.CheckResult) -> str:
 _SAME = "No field differs from what is stored."
 
 
-Load = Callable[[Visit], Awaitable[Present]]
+Load = Callable[[PageContext], Awaitable[Present]]
 
 
-def edit_pages(load: Load) -> tuple[Callable[[Visit], Awaitable[Answered]], Callable[[Visit], Awaitable[Answered]]]:
+def edit_pages(
+    load: Load,
+) -> tuple[Callable[[PageContext], Awaitable[Answered]], Callable[[PageContext], Awaitable[Answered]]]:
     """The form that changes a resource, and its answer."""
 
-    async def ask(visit: Visit) -> Answered:
-        return _edit_page(visit, await load(visit), {}, model.CheckResult())
+    async def ask(context: PageContext) -> Answered:
+        return _edit_page(context, await load(context), {}, model.CheckResult())
 
-    async def answer(visit: Visit) -> Answered:
-        return await _edit(visit, load)
+    async def answer(context: PageContext) -> Answered:
+        return await _edit(context, load)
 
     return ask, answer
 
 
-async def _edit(visit: Visit, load: Load) -> Answered:
+async def _edit(context: PageContext, load: Load) -> Answered:
     """Changes what differs from what is stored, and only while the resource is still the version that the form shows."""
-    form, present = visit.form, await load(visit)
+    form, present = context.form, await load(context)
     if form.get("version") not in (None, present.version):
-        return _answer_stale(visit, present, form)
+        return _answer_stale(context, present, form)
     is_check = form.get("do") == "check"
     if not any(forms.is_changed(one, form) for one in present.fields):
         if is_check:
-            return _edit_page(visit, present, form, model.CheckResult(effect=_SAME), checked=True)
-        return Moved(to=visit.link(present.show), notice="Nothing was changed.")
+            return _edit_page(context, present, form, model.CheckResult(effect=_SAME), checked=True)
+        return Moved(to=context.link(present.show), notice="Nothing was changed.")
     draft = present.draft(form)
-    found = model.CheckResult() if present.check is None else await _check(visit, present.check, draft)
+    found = model.CheckResult() if present.check is None else await _check(context, present.check, draft)
     if is_check:
-        return _edit_page(visit, present, form, found, code=400 if found.violations else 200, checked=True)
+        return _edit_page(context, present, form, found, code=400 if found.violations else 200, checked=True)
     if not found.violations and _seen(found) != form.get("seen", ""):
-        return _edit_page(visit, present, form, found, confirm=True)
+        return _edit_page(context, present, form, found, confirm=True)
     try:
-        made = await visit.perform(
+        made = await context.perform(
             present.update, draft.request, violations=draft.violations, if_match=form.get("version") or None
         )
     except errors.Invalid as refused:
-        return _edit_page(visit, present, form, model.CheckResult(violations=tuple(refused.violations)), code=400)
+        return _edit_page(context, present, form, model.CheckResult(violations=tuple(refused.violations)), code=400)
     except errors.Changed:
-        return _answer_stale(visit, await load(visit), form)
+        return _answer_stale(context, await load(context), form)
     except errors.Busy as busy:
         notice = f"The {present.noun} is not changed: {busy}. Change it again."
-        return _edit_page(visit, present, form, found, code=503, notice=notice)
+        return _edit_page(context, present, form, found, code=503, notice=notice)
     warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
-    return Moved(to=visit.link(present.show), notice=f"The {present.noun} is changed.{warnings}")
+    return Moved(to=context.link(present.show), notice=f"The {present.noun} is changed.{warnings}")
 
 
-def _answer_stale(visit: Visit, present: Present, form: Mapping[str, str]) -> Answered:
+def _answer_stale(context: PageContext, present: Present, form: Mapping[str, str]) -> Answered:
     """The form again, unless it asks for what is stored: then it was sent twice, or somebody else stored the same."""
     if any(forms.is_changed(one, form) for one in present.fields):
-        return _stale_page(visit, present, form)
-    return Moved(to=visit.link(present.show), notice=f"The {present.noun} has the values of your form.")
+        return _stale_page(context, present, form)
+    return Moved(to=context.link(present.show), notice=f"The {present.noun} has the values of your form.")
 
 
-def _stale_page(visit: Visit, present: Present, form: Mapping[str, str]) -> Rendered:
+def _stale_page(context: PageContext, present: Present, form: Mapping[str, str]) -> Rendered:
     """The form with the values that are stored now, and the other values of the person beside it. The person chooses between both."""
     theirs = [
         (one.label, form[one.path]) for one in present.fields if one.kind != "secret" and forms.is_changed(one, form)
     ]
-    return _edit_page(visit, present, {}, model.CheckResult(), code=412, stale=True, theirs=theirs)
+    return _edit_page(context, present, {}, model.CheckResult(), code=412, stale=True, theirs=theirs)
 
 
 def _edit_page(
-    visit: Visit,
+    context: PageContext,
     present: Present,
     form: Mapping[str, str],
     found: model.CheckResult,
@@ -259,7 +261,7 @@ def _edit_page(
     notice: str = "",
 ) -> Rendered:
     shown = {one.path: form[one.path] for one in present.fields if one.path in form}
-    return visit.render(
+    return context.render(
         "edit.html",
         code,
         present=present,
@@ -278,17 +280,17 @@ def _edit_page(
 # -- delete -----------------------------------------------------------------------------------------------------------
 
 
-async def delete(visit: Visit, operation: Operation[Any, None], ref: Any, to: str, notice: str) -> Answered:
+async def delete(context: PageContext, operation: Operation[Any, None], ref: Any, to: str, notice: str) -> Answered:
     """Deletes the version that the page before showed. A newer version is shown again first, and is not deleted. What is gone since
     that page leads to its list. Raises NotFound for what was on no page.
     """
     try:
-        await visit.perform(operation, ref, if_match=visit.form.get("version") or None)
+        await context.perform(operation, ref, if_match=context.form.get("version") or None)
     except errors.NotFound:
-        if not visit.form.get("version"):
+        if not context.form.get("version"):
             raise
-        return Moved(to=visit.link(f"/{to.split('/')[1]}"), notice="It no longer exists.")
+        return Moved(to=context.link(f"/{to.split('/')[1]}"), notice="It no longer exists.")
     except errors.Changed:
         again = "Somebody else changed it meanwhile. Look at it again before you delete it."
-        return Moved(to=visit.request.url.path, notice=again)
-    return Moved(to=visit.link(to), notice=notice)
+        return Moved(to=context.request.url.path, notice=again)
+    return Moved(to=context.link(to), notice=notice)

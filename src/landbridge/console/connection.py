@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from landbridge import errors, model
 from landbridge.console import bulk, changes, charts, comparison, connection_form, negotiation
-from landbridge.console.visit import Answered, Moved, Visit
+from landbridge.console.page_context import Answered, Moved, PageContext
 from landbridge.model.negotiation import Proposal
 from landbridge.model.samples import RINGS, RingName, SeriesRequest
 from landbridge.operations import (
@@ -28,33 +28,33 @@ from landbridge.operations.timelines import Entry
 TIMELINE = 25
 
 
-async def show_with_psk(visit: Visit) -> Answered:
+async def show_with_psk(context: PageContext) -> Answered:
     """Leads to the page of the connection, whose configuration of the device has the pre-shared key once. The page writes who asked to the audit trail."""
-    return await with_psk(visit, "/connections")
+    return await with_psk(context, "/connections")
 
 
-async def with_psk(visit: Visit, pages: str) -> Moved:
+async def with_psk(context: PageContext, pages: str) -> Moved:
     """`pages`: the path of the page without the id. Raises NotFound."""
-    shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
-    query = urlencode({"device": visit.form.get("device", "")})
-    return Moved(to=visit.link(f"{pages}/{shown.connection.id}?{query}"), shown_once=model.Secret("psk"))
+    shown = await context.perform(connections.show, model.ConnectionRef(connection_id=context.path("id")))
+    query = urlencode({"device": context.form.get("device", "")})
+    return Moved(to=context.link(f"{pages}/{shown.connection.id}?{query}"), shown_once=model.Secret("psk"))
 
 
-async def show(visit: Visit) -> Answered:
-    ref = model.ConnectionRef(connection_id=visit.path("id"))
-    found: connections.ConnectionDiagnosis = await visit.perform(connections.diagnose, ref)
+async def show(context: PageContext) -> Answered:
+    ref = model.ConnectionRef(connection_id=context.path("id"))
+    found: connections.ConnectionDiagnosis = await context.perform(connections.diagnose, ref)
     connection, status = found.connection, found.status
     gateway_ref = model.GatewayRef(gateway_id=connection.gateway_id)
     peer_ref = model.CustomerGatewayRef(customer_gateway_id=connection.customer_gateway_id)
-    gateway = (await visit.perform(gateways.show, gateway_ref)).gateway
-    peer = await visit.perform(customer_gateways.show, peer_ref)
-    asked = model.TimelineRequest(connection_id=connection.id, limit=TIMELINE, marker=visit.query.get("after", ""))
-    timeline = await visit.perform(timelines.show, asked)
-    devices = await visit.perform(peer_configurations.devices, model.EmptyRequest())
-    waiting = [one for one in await visit.perform(probes.list_all, ref) if one.result is None]
-    series = await visit.perform(traffic_series.show, SeriesRequest(connection_id=connection.id, last=_last(visit)))
+    gateway = (await context.perform(gateways.show, gateway_ref)).gateway
+    peer = await context.perform(customer_gateways.show, peer_ref)
+    asked = model.TimelineRequest(connection_id=connection.id, limit=TIMELINE, marker=context.query.get("after", ""))
+    timeline = await context.perform(timelines.show, asked)
+    devices = await context.perform(peer_configurations.devices, model.EmptyRequest())
+    waiting = [one for one in await context.perform(probes.list_all, ref) if one.result is None]
+    series = await context.perform(traffic_series.show, SeriesRequest(connection_id=connection.id, last=_last(context)))
     attempt = negotiation.shown(status.observation.attempts) if status.observation else None
-    return visit.render(
+    return context.render(
         "connection.html",
         connection=connection,
         status=status,
@@ -69,16 +69,16 @@ async def show(visit: Visit) -> Answered:
         entries=[_entry(each) for each in timeline.entries],
         next_marker=timeline.next_marker,
         devices=devices,
-        configuration=await configuration(visit, connection.id, devices),
+        configuration=await configuration(context, connection.id, devices),
         waiting=waiting,
         token=ids.new_id(),
-        version=(await visit.perform(connections.show, ref)).etag,
+        version=(await context.perform(connections.show, ref)).etag,
     )
 
 
-def _last(visit: Visit) -> RingName:
+def _last(context: PageContext) -> RingName:
     """The time that the charts show: the hour, unless the address names another one."""
-    asked = visit.query.get("last", "")
+    asked = context.query.get("last", "")
     return next((ring.name for ring in RINGS if ring.name == asked), RINGS[0].name)
 
 
@@ -86,16 +86,16 @@ def health_of(status: model.ConnectionStatus) -> model.TunnelHealth:
     return model.tunnel_health(status.status, is_seen=status.not_seen_since is None, is_warned=bool(status.warnings))
 
 
-async def configuration(visit: Visit, connection_id: str, devices: Any) -> Any:
+async def configuration(context: PageContext, connection_id: str, devices: Any) -> Any:
     """The text for the device that the query of the address names; None without one. It has the pre-shared key once after a person asked for it."""
-    chosen = next((each for each in devices if each.id == visit.query.get("device")), None)
+    chosen = next((each for each in devices if each.id == context.query.get("device")), None)
     if chosen is None:
         return None
-    with_psk = visit.shown_once is not None
+    with_psk = context.shown_once is not None
     wanted = model.DeviceRequest(vendor=chosen.vendor, kind=chosen.kind, family=chosen.family)
     request = model.PeerConfigurationRequest(connection_id=connection_id, device=wanted, with_psk=with_psk)
     operation = peer_configurations.print_out if with_psk else peer_configurations.export
-    return {"device": chosen, "text": str(await visit.perform(operation, request)), "with_psk": with_psk}
+    return {"device": chosen, "text": str(await context.perform(operation, request)), "with_psk": with_psk}
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -147,29 +147,31 @@ def _chosen(proposal: Proposal | None) -> str:
 # -- changes ----------------------------------------------------------------------------------------------------------
 
 
-def _here(visit: Visit, notice: str) -> Moved:
-    return Moved(to=visit.link(f"/connections/{visit.path('id')}"), notice=notice)
+def _here(context: PageContext, notice: str) -> Moved:
+    return Moved(to=context.link(f"/connections/{context.path('id')}"), notice=notice)
 
 
-async def reset(visit: Visit) -> Answered:
+async def reset(context: PageContext) -> Answered:
     """Resets the version that the page showed, so a second submit of the page does not reset again."""
-    ref = model.ConnectionRef(connection_id=visit.path("id"))
+    ref = model.ConnectionRef(connection_id=context.path("id"))
     try:
-        await visit.perform(connections.reset, ref, if_match=visit.form.get("version") or None)
+        await context.perform(connections.reset, ref, if_match=context.form.get("version") or None)
     except errors.Changed:
-        return _here(visit, "It was changed or reset meanwhile, and is not reset now. Look at it again first.")
-    return _here(visit, "The tunnel is negotiated anew. No other tunnel changes.")
+        return _here(context, "It was changed or reset meanwhile, and is not reset now. Look at it again first.")
+    return _here(context, "The tunnel is negotiated anew. No other tunnel changes.")
 
 
-async def probe(visit: Visit) -> Answered:
-    await _probe_one(visit, visit.path("id"), is_path=visit.form.get("kind") == "path", token=visit.form.get("token"))
-    return _here(visit, "The probe is ordered. Its result will stand in the timeline and in the diagnosis.")
+async def probe(context: PageContext) -> Answered:
+    await _probe_one(
+        context, context.path("id"), is_path=context.form.get("kind") == "path", token=context.form.get("token")
+    )
+    return _here(context, "The probe is ordered. Its result will stand in the timeline and in the diagnosis.")
 
 
-async def _probe_one(visit: Visit, connection_id: str, *, is_path: bool, token: str | None) -> None:
+async def _probe_one(context: PageContext, connection_id: str, *, is_path: bool, token: str | None) -> None:
     """`token`: of the form, so that its second submit orders nothing more, also when the first probe is done."""
     order = model.ProbeRequest(connection_id=connection_id, path=is_path, phase_2=not is_path, identity=not is_path)
-    await visit.perform(probes.order, order, token=token or None, body=b"path" if is_path else b"device")
+    await context.perform(probes.order, order, token=token or None, body=b"path" if is_path else b"device")
 
 
 def _carried(
@@ -184,17 +186,17 @@ def _carried(
     return found
 
 
-async def ask_delete(visit: Visit) -> Answered:
+async def ask_delete(context: PageContext) -> Answered:
     """What a delete will touch."""
-    this = model.ConnectionRef(connection_id=visit.path("id"))
-    found = await visit.perform(connections.diagnose, this)
+    this = model.ConnectionRef(connection_id=context.path("id"))
+    found = await context.perform(connections.diagnose, this)
     ref = model.GatewayRef(gateway_id=found.connection.gateway_id)
-    of_gateway: gateways.GatewayDiagnosis = await visit.perform(gateways.diagnose, ref)
+    of_gateway: gateways.GatewayDiagnosis = await context.perform(gateways.diagnose, ref)
     carried = _carried(of_gateway, {found.connection.id})[found.connection.id]
-    return visit.render(
+    return context.render(
         "delete_connection.html",
         connection=found.connection,
-        version=(await visit.perform(connections.show, this)).etag,
+        version=(await context.perform(connections.show, this)).etag,
         status=found.status,
         health=health_of(found.status),
         gateway=of_gateway.gateway,
@@ -202,16 +204,16 @@ async def ask_delete(visit: Visit) -> Answered:
     )
 
 
-async def delete(visit: Visit) -> Answered:
-    ref = model.ConnectionRef(connection_id=visit.path("id"))
+async def delete(context: PageContext) -> Answered:
+    ref = model.ConnectionRef(connection_id=context.path("id"))
     notice = "The connection is being deleted. It stays here until nothing of its tunnel is left."
-    return await changes.delete(visit, connections.remove, ref, f"/connections/{visit.path('id')}", notice)
+    return await changes.delete(context, connections.remove, ref, f"/connections/{context.path('id')}", notice)
 
 
-async def _present(visit: Visit) -> changes.Present:
-    shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=visit.path("id")))
+async def _present(context: PageContext) -> changes.Present:
+    shown = await context.perform(connections.show, model.ConnectionRef(connection_id=context.path("id")))
     connection: model.Connection = shown.connection
-    gateway = await visit.perform(gateways.show, model.GatewayRef(gateway_id=connection.gateway_id))
+    gateway = await context.perform(gateways.show, model.GatewayRef(gateway_id=connection.gateway_id))
     fields = connection_form.stored_fields(connection, gateway.gateway)
 
     def draft(form: Mapping[str, str]) -> changes.Draft:
@@ -238,8 +240,8 @@ ask_edit, edit = changes.edit_pages(_present)
 # -- bulk actions ------------------------------------------------------------------------------------------------
 
 
-async def _find_one(visit: Visit, connection_id: str) -> bulk.Row:
-    shown: connections.ShownConnection = await visit.perform(
+async def _find_one(context: PageContext, connection_id: str) -> bulk.Row:
+    shown: connections.ShownConnection = await context.perform(
         connections.show, model.ConnectionRef(connection_id=connection_id)
     )
     return bulk.Row(
@@ -251,33 +253,33 @@ async def _find_one(visit: Visit, connection_id: str) -> bulk.Row:
     )
 
 
-async def _reset_one(visit: Visit, connection_id: str, version: str | None) -> None:
-    await visit.perform(connections.reset, model.ConnectionRef(connection_id=connection_id), if_match=version)
+async def _reset_one(context: PageContext, connection_id: str, version: str | None) -> None:
+    await context.perform(connections.reset, model.ConnectionRef(connection_id=connection_id), if_match=version)
 
 
-async def _probe_by_state(visit: Visit, connection_id: str, _: str | None) -> None:
-    found: connections.ConnectionDiagnosis = await visit.perform(
+async def _probe_by_state(context: PageContext, connection_id: str, _: str | None) -> None:
+    found: connections.ConnectionDiagnosis = await context.perform(
         connections.diagnose, model.ConnectionRef(connection_id=connection_id)
     )
     seen = found.status.observation
-    token = visit.form.get("token")
+    token = context.form.get("token")
     is_path = seen is not None and bool(seen.children)
-    await _probe_one(visit, connection_id, is_path=is_path, token=token and f"{token}.{connection_id}")
+    await _probe_one(context, connection_id, is_path=is_path, token=token and f"{token}.{connection_id}")
 
 
-async def _delete_one(visit: Visit, connection_id: str, version: str | None) -> None:
-    await visit.perform(connections.remove, model.ConnectionRef(connection_id=connection_id), if_match=version)
+async def _delete_one(context: PageContext, connection_id: str, version: str | None) -> None:
+    await context.perform(connections.remove, model.ConnectionRef(connection_id=connection_id), if_match=version)
 
 
-async def _lost_subnets(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+async def _lost_subnets(context: PageContext, ids: Collection[str]) -> dict[str, list[str]]:
     """Id of each of these connections -> a note for each of its subnets that no tunnel would reach without all of these connections."""
     of_gateway: dict[str, set[str]] = defaultdict(set)
     for id_ in ids:
-        shown = await visit.perform(connections.show, model.ConnectionRef(connection_id=id_))
+        shown = await context.perform(connections.show, model.ConnectionRef(connection_id=id_))
         of_gateway[shown.connection.gateway_id].add(id_)
     lost: dict[str, list[str]] = {}
     for gateway_id, some in of_gateway.items():
-        found: gateways.GatewayDiagnosis = await visit.perform(
+        found: gateways.GatewayDiagnosis = await context.perform(
             gateways.diagnose, model.GatewayRef(gateway_id=gateway_id)
         )
         for id_, carried in _carried(found, some).items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from landbridge import model
 from landbridge.console import bulk, changes, connection_form, forms
-from landbridge.console.visit import Answered, Visit
+from landbridge.console.page_context import Answered, PageContext
 from landbridge.operations import customer_gateways as operations
 from landbridge.wire import body
 from landbridge.wire import customer_gateways as wire
@@ -15,10 +15,10 @@ from landbridge.wire import customer_gateways as wire
 ROWS = 50
 
 
-async def show_list(visit: Visit) -> Answered:
-    request = model.CustomerGatewayListRequest(limit=ROWS, marker=visit.query.get("after", ""))
-    page = await visit.perform(operations.list_page, request)
-    return visit.render(
+async def show_list(context: PageContext) -> Answered:
+    request = model.CustomerGatewayListRequest(limit=ROWS, marker=context.query.get("after", ""))
+    page = await context.perform(operations.list_page, request)
+    return context.render(
         "customer_gateways.html",
         rows=page.customer_gateways,
         total=page.total,
@@ -27,18 +27,18 @@ async def show_list(visit: Visit) -> Answered:
     )
 
 
-async def show(visit: Visit) -> Answered:
-    found = await _find(visit)
-    used = await visit.perform(operations.used_by, _ref(visit))
-    return visit.render("customer_gateway.html", peer=found, used=used, health_of=model.HEALTH_OF_STATUS)
+async def show(context: PageContext) -> Answered:
+    found = await _find(context)
+    used = await context.perform(operations.used_by, _ref(context))
+    return context.render("customer_gateway.html", peer=found, used=used, health_of=model.HEALTH_OF_STATUS)
 
 
-def _ref(visit: Visit) -> model.CustomerGatewayRef:
-    return model.CustomerGatewayRef(customer_gateway_id=visit.path("id"))
+def _ref(context: PageContext) -> model.CustomerGatewayRef:
+    return model.CustomerGatewayRef(customer_gateway_id=context.path("id"))
 
 
-async def _find(visit: Visit) -> model.CustomerGateway:
-    found: model.CustomerGateway = await visit.perform(operations.show, _ref(visit))
+async def _find(context: PageContext) -> model.CustomerGateway:
+    found: model.CustomerGateway = await context.perform(operations.show, _ref(context))
     return found
 
 
@@ -53,7 +53,7 @@ _CERTIFICATE = forms.Field(
 )
 
 
-async def _draft(_: Visit, form: Mapping[str, str]) -> changes.Draft:
+async def _draft(_: PageContext, form: Mapping[str, str]) -> changes.Draft:
     fields = [*connection_form.device_fields(""), _CERTIFICATE, forms.TAGS]
     content = {"customer_gateway": forms.content(fields, form)}
     parsed = body.parse_value(wire.CreateCustomerGateway, "customer_gateway", content)
@@ -76,8 +76,8 @@ answer_new = functools.partial(changes.answer_new, kind=_KIND)
 # -- change and delete ------------------------------------------------------------------------------------------------
 
 
-async def _present(visit: Visit) -> changes.Present:
-    found = await _find(visit)
+async def _present(context: PageContext) -> changes.Present:
+    found = await _find(context)
     fields = [forms.stored(forms.Field(path="name", label="Name"), found.name)]
     if found.ca_certificate is not None:
         fields.append(forms.stored(_CERTIFICATE, found.ca_certificate.content))
@@ -104,36 +104,36 @@ async def _present(visit: Visit) -> changes.Present:
 ask_edit, edit = changes.edit_pages(_present)
 
 
-async def ask_delete(visit: Visit) -> Answered:
+async def ask_delete(context: PageContext) -> Answered:
     """What a delete will touch. With connections it would be refused."""
-    found: Any = await _find(visit)
-    used = await visit.perform(operations.used_by, _ref(visit))
-    return visit.render("delete_customer_gateway.html", peer=found, version=operations.etag(found), used=used)
+    found: Any = await _find(context)
+    used = await context.perform(operations.used_by, _ref(context))
+    return context.render("delete_customer_gateway.html", peer=found, version=operations.etag(found), used=used)
 
 
-async def delete(visit: Visit) -> Answered:
+async def delete(context: PageContext) -> Answered:
     notice = "The customer gateway is deleted."
-    return await changes.delete(visit, operations.remove, _ref(visit), "/customer-gateways", notice)
+    return await changes.delete(context, operations.remove, _ref(context), "/customer-gateways", notice)
 
 
 # -- bulk actions of the list ----------------------------------------------------------------------------------------------
 
 
-async def _find_one(visit: Visit, customer_gateway_id: str) -> bulk.Row:
+async def _find_one(context: PageContext, customer_gateway_id: str) -> bulk.Row:
     ref = model.CustomerGatewayRef(customer_gateway_id=customer_gateway_id)
-    found: model.CustomerGateway = await visit.perform(operations.show, ref)
+    found: model.CustomerGateway = await context.perform(operations.show, ref)
     return bulk.Row(id=found.id, name=found.name, version=operations.etag(found))
 
 
-async def _delete_one(visit: Visit, customer_gateway_id: str, version: str | None) -> None:
+async def _delete_one(context: PageContext, customer_gateway_id: str, version: str | None) -> None:
     ref = model.CustomerGatewayRef(customer_gateway_id=customer_gateway_id)
-    await visit.perform(operations.remove, ref, if_match=version)
+    await context.perform(operations.remove, ref, if_match=version)
 
 
-async def _delete_notes(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
+async def _delete_notes(context: PageContext, ids: Collection[str]) -> dict[str, list[str]]:
     notes = {}
     for id_ in ids:
-        used = await visit.perform(operations.used_by, model.CustomerGatewayRef(customer_gateway_id=id_))
+        used = await context.perform(operations.used_by, model.CustomerGatewayRef(customer_gateway_id=id_))
         notes[id_] = bulk.delete_notes(used.total)
     return notes
 

@@ -8,7 +8,7 @@ from landbridge import model
 from landbridge.console import bulk, changes, forms
 from landbridge.console import overview as overview_page
 from landbridge.console.forms import Field
-from landbridge.console.visit import Answered, Visit
+from landbridge.console.page_context import Answered, PageContext
 from landbridge.model import allowed_values
 from landbridge.operations import gateway_updates, overview, status_lists
 from landbridge.operations import gateways as operations
@@ -29,12 +29,12 @@ HEALTH_OF_STATUS: Mapping[model.GatewayStatusName, model.TunnelHealth] = {
 _FIELDS = allowed_values.GATEWAY
 
 
-async def show_list(visit: Visit) -> Answered:
-    request = model.StatusListRequest(limit=ROWS, marker=visit.query.get("after", ""))
-    page: status_lists.StatusPage = await visit.read(status_lists.list_gateways, request, key=request)
-    shown = {one.gateway.id: one for one in await visit.perform(operations.list_all, model.GatewayListRequest())}
+async def show_list(context: PageContext) -> Answered:
+    request = model.StatusListRequest(limit=ROWS, marker=context.query.get("after", ""))
+    page: status_lists.StatusPage = await context.read(status_lists.list_gateways, request, key=request)
+    shown = {one.gateway.id: one for one in await context.perform(operations.list_all, model.GatewayListRequest())}
     rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
-    return visit.render(
+    return context.render(
         "gateways.html",
         rows=rows,
         health_of=HEALTH_OF_STATUS,
@@ -44,11 +44,11 @@ async def show_list(visit: Visit) -> Answered:
     )
 
 
-async def show(visit: Visit) -> Answered:
-    found: operations.GatewayDiagnosis = await visit.perform(operations.diagnose, _ref(visit))
+async def show(context: PageContext) -> Answered:
+    found: operations.GatewayDiagnosis = await context.perform(operations.diagnose, _ref(context))
     request = model.OverviewRequest(gateway_id=found.gateway.id, health=frozenset(model.HEALTH_ORDER), limit=ROWS)
-    its: overview.Overview = await visit.perform(overview.select, await overview_page.selection(visit, request))
-    return visit.render(
+    its: overview.Overview = await context.perform(overview.select, await overview_page.selection(context, request))
+    return context.render(
         "gateway.html",
         gateway=found.gateway,
         status=found.status,
@@ -63,15 +63,15 @@ def _health(status: model.GatewayStatus) -> model.TunnelHealth:
     return "unknown" if status.not_seen_since else HEALTH_OF_STATUS[status.status]
 
 
-def _ref(visit: Visit) -> model.GatewayRef:
-    return model.GatewayRef(gateway_id=visit.path("id"))
+def _ref(context: PageContext) -> model.GatewayRef:
+    return model.GatewayRef(gateway_id=context.path("id"))
 
 
 # -- create -----------------------------------------------------------------------------------------------------------
 
 
-async def _draft(visit: Visit, form: Mapping[str, str]) -> changes.Draft:
-    inventory: operations.FreeInventory = await visit.perform(operations.free_inventory, model.EmptyRequest())
+async def _draft(context: PageContext, form: Mapping[str, str]) -> changes.Draft:
+    inventory: operations.FreeInventory = await context.perform(operations.free_inventory, model.EmptyRequest())
     fields = list(_new_fields(form, inventory))
     content = {"vpn_gateway": forms.content(fields, form)}
     parsed = body.parse_value(wire.CreateGateway, "vpn_gateway", content)
@@ -172,9 +172,9 @@ answer_new = functools.partial(changes.answer_new, kind=_KIND)
 # -- change -----------------------------------------------------------------------------------------------------------
 
 
-async def _present(visit: Visit) -> changes.Present:
-    shown: operations.ShownGateway = await visit.perform(operations.show, _ref(visit))
-    inventory: operations.FreeInventory = await visit.perform(operations.free_inventory, model.EmptyRequest())
+async def _present(context: PageContext) -> changes.Present:
+    shown: operations.ShownGateway = await context.perform(operations.show, _ref(context))
+    inventory: operations.FreeInventory = await context.perform(operations.free_inventory, model.EmptyRequest())
     gateway = shown.gateway
     fields = list(_edit_fields(gateway, inventory.eips))
 
@@ -239,8 +239,8 @@ def _template_fields(template: model.PolicyTemplate) -> Iterator[Field]:
 ask_edit, edit = changes.edit_pages(_present)
 
 
-async def _flavor(visit: Visit) -> changes.Present:
-    shown: operations.ShownGateway = await visit.perform(operations.show, _ref(visit))
+async def _flavor(context: PageContext) -> changes.Present:
+    shown: operations.ShownGateway = await context.perform(operations.show, _ref(context))
     gateway = shown.gateway
     field = forms.stored(forms.choice("flavor", "Flavor", _FIELDS.flavor), gateway.flavor)
 
@@ -268,22 +268,22 @@ ask_flavor, change_flavor = changes.edit_pages(_flavor)
 # -- delete -----------------------------------------------------------------------------------------------------------
 
 
-async def ask_delete(visit: Visit) -> Answered:
+async def ask_delete(context: PageContext) -> Answered:
     """What a delete will touch. With connections it would be refused."""
-    shown: operations.ShownGateway = await visit.perform(operations.show, _ref(visit))
-    return visit.render("delete_gateway.html", shown=shown, gateway=shown.gateway)
+    shown: operations.ShownGateway = await context.perform(operations.show, _ref(context))
+    return context.render("delete_gateway.html", shown=shown, gateway=shown.gateway)
 
 
-async def delete(visit: Visit) -> Answered:
+async def delete(context: PageContext) -> Answered:
     notice = "The VPN gateway is being deleted. It stays here until nothing of it is left."
-    return await changes.delete(visit, operations.remove, _ref(visit), "/gateways", notice)
+    return await changes.delete(context, operations.remove, _ref(context), "/gateways", notice)
 
 
 # -- bulk actions of the list ----------------------------------------------------------------------------------------------
 
 
-async def _find_one(visit: Visit, gateway_id: str) -> bulk.Row:
-    shown: operations.ShownGateway = await visit.perform(operations.show, model.GatewayRef(gateway_id=gateway_id))
+async def _find_one(context: PageContext, gateway_id: str) -> bulk.Row:
+    shown: operations.ShownGateway = await context.perform(operations.show, model.GatewayRef(gateway_id=gateway_id))
     status = shown.status.status if shown.status else "ACTIVE"
     return bulk.Row(
         id=shown.gateway.id,
@@ -294,13 +294,13 @@ async def _find_one(visit: Visit, gateway_id: str) -> bulk.Row:
     )
 
 
-async def _delete_notes(visit: Visit, ids: Collection[str]) -> dict[str, list[str]]:
-    shown = [await visit.perform(operations.show, model.GatewayRef(gateway_id=id_)) for id_ in ids]
+async def _delete_notes(context: PageContext, ids: Collection[str]) -> dict[str, list[str]]:
+    shown = [await context.perform(operations.show, model.GatewayRef(gateway_id=id_)) for id_ in ids]
     return {one.gateway.id: bulk.delete_notes(one.connections) for one in shown}
 
 
-async def _delete_one(visit: Visit, gateway_id: str, version: str | None) -> None:
-    await visit.perform(operations.remove, model.GatewayRef(gateway_id=gateway_id), if_match=version)
+async def _delete_one(context: PageContext, gateway_id: str, version: str | None) -> None:
+    await context.perform(operations.remove, model.GatewayRef(gateway_id=gateway_id), if_match=version)
 
 
 BULK = bulk.Kind(

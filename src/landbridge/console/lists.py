@@ -9,7 +9,7 @@ from typing import get_args
 from landbridge import model
 from landbridge.console import connection
 from landbridge.console import overview as overview_page
-from landbridge.console.visit import Answered, Download, Rendered, Visit
+from landbridge.console.page_context import Answered, Download, PageContext, Rendered
 from landbridge.operations import audit, overview, quotas
 from landbridge.operations.overview import Overview
 
@@ -17,14 +17,14 @@ from landbridge.operations.overview import Overview
 ROWS = 50
 
 
-async def show_connections(visit: Visit) -> Answered:
+async def show_connections(context: PageContext) -> Answered:
     """All connections, those with problems first."""
-    given = _given(visit)
+    given = _given(context)
     asked = overview_page.requested(given)
     request = _of_any_health(asked, ROWS)
 
     def finish(found: Overview) -> Rendered:
-        return visit.render(
+        return context.render(
             "connections.html",
             overview=found,
             request=request,
@@ -35,12 +35,12 @@ async def show_connections(visit: Visit) -> Answered:
             bulk_kind=connection.BULK,
         )
 
-    answer: Rendered = await visit.perform(overview.select, await overview_page.selection(visit, request), finish)
+    answer: Rendered = await context.perform(overview.select, await overview_page.selection(context, request), finish)
     return answer
 
 
-def _given(visit: Visit) -> dict[str, str | None]:
-    return {name: visit.query.get(name) for name in ("q", "health", "gateway", "page")}
+def _given(context: PageContext) -> dict[str, str | None]:
+    return {name: context.query.get(name) for name in ("q", "health", "gateway", "page")}
 
 
 def _of_any_health(request: model.OverviewRequest, limit: int) -> model.OverviewRequest:
@@ -48,10 +48,10 @@ def _of_any_health(request: model.OverviewRequest, limit: int) -> model.Overview
     return replace(request, health=request.health or frozenset(model.HEALTH_ORDER), limit=limit)
 
 
-async def download_connections(visit: Visit) -> Answered:
+async def download_connections(context: PageContext) -> Answered:
     """The connections of all pages of the list with their causes. Reasons are left out, since they take much processor time."""
-    request = _of_any_health(overview_page.requested(_given(visit)), 0)
-    selection = await overview_page.selection(visit, request)
+    request = _of_any_health(overview_page.requested(_given(context)), 0)
+    selection = await overview_page.selection(context, request)
 
     def finish(found: Overview) -> Download:
         text = io.StringIO()
@@ -63,7 +63,7 @@ async def download_connections(visit: Visit) -> Answered:
             writer.writerow(map(_cell, row))
         return Download(content=text.getvalue(), name="connections.csv")
 
-    answer: Download = await visit.perform(overview.select, selection, finish)
+    answer: Download = await context.perform(overview.select, selection, finish)
     return answer
 
 
@@ -73,26 +73,26 @@ def _cell(value: object) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-async def show_quotas(visit: Visit) -> Answered:
-    return visit.render("quotas.html", rows=await visit.perform(quotas.show, model.EmptyRequest()))
+async def show_quotas(context: PageContext) -> Answered:
+    return context.render("quotas.html", rows=await context.perform(quotas.show, model.EmptyRequest()))
 
 
-async def show_audit(visit: Visit) -> Answered:
-    given = {name: visit.query.get(name) or None for name in ("resource", "actor", "action")}
+async def show_audit(context: PageContext) -> Answered:
+    given = {name: context.query.get(name) or None for name in ("resource", "actor", "action")}
     request = model.AuditListRequest(
         limit=ROWS,
-        marker=visit.query.get("after", ""),
+        marker=context.query.get("after", ""),
         resource_id=given["resource"],
         actor=given["actor"],
         action=given["action"],
     )
-    page = await visit.perform(audit.list_page, request)
-    return visit.render("audit.html", rows=page.events, given=given, next_marker=page.next_marker)
+    page = await context.perform(audit.list_page, request)
+    return context.render("audit.html", rows=page.events, given=given, next_marker=page.next_marker)
 
 
-async def show_node(visit: Visit) -> Answered:
+async def show_node(context: PageContext) -> Answered:
     """What the engine carries, and why it does not carry the rest."""
-    service = visit.dependencies.service
+    service = context.dependencies.service
     able = service.abilities
     styles = {style: style in able.styles for style in get_args(model.Style)}
     reasons = {
@@ -100,8 +100,8 @@ async def show_node(visit: Visit) -> Answered:
         "gm": "" if able.gm else model.NO_GM,
         "default_route": "" if able.default_route else model.NO_DEFAULT_ROUTE,
     }
-    site = service.site.for_project(visit.project_id)
-    return visit.render(
+    site = service.site.for_project(context.project_id)
+    return context.render(
         "node.html",
         service=service,
         able=able,

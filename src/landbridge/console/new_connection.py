@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from landbridge import errors, model
 from landbridge.console import changes, connection_form
 from landbridge.console import connection as connection_page
-from landbridge.console.visit import Answered, Visit
+from landbridge.console.page_context import Answered, PageContext
 from landbridge.model import allowed_values
 from landbridge.operations import (
     connection_checks,
@@ -56,8 +56,8 @@ def generate_key() -> str:
 # -- the form ---------------------------------------------------------------------------------------------------------
 
 
-async def _draft(visit: Visit, form: Mapping[str, str]) -> changes.Draft:
-    ends = await _ends(visit)
+async def _draft(context: PageContext, form: Mapping[str, str]) -> changes.Draft:
+    ends = await _ends(context)
     chosen = ends.choose(form)
     parsed = connection_form.parse(form, chosen)
     return changes.Draft(
@@ -71,16 +71,16 @@ async def _draft(visit: Visit, form: Mapping[str, str]) -> changes.Draft:
             "chosen": chosen,
             "ends": ends,
             "endpoints": [(one.gateway, list(_endpoints(one))) for one in ends.gateways],
-            "styles": _styles(visit),
+            "styles": _styles(context),
             "is_new": form.get("cgw_id") == connection_form.NEW,
         },
     )
 
 
-async def _ends(visit: Visit) -> _Ends:
-    shown = await visit.perform(gateways.list_all, model.GatewayListRequest())
+async def _ends(context: PageContext) -> _Ends:
+    shown = await context.perform(gateways.list_all, model.GatewayListRequest())
     request = model.CustomerGatewayListRequest(limit=DEVICES)
-    page: customer_gateways.CustomerGatewayPage = await visit.perform(customer_gateways.list_page, request)
+    page: customer_gateways.CustomerGatewayPage = await context.perform(customer_gateways.list_page, request)
     return _Ends(gateways=shown, devices=page.customer_gateways, more=page.next_marker is not None)
 
 
@@ -102,20 +102,20 @@ _STYLES = {
 }
 
 
-def _styles(visit: Visit) -> list[tuple[str, str, bool]]:
+def _styles(context: PageContext) -> list[tuple[str, str, bool]]:
     """(style, what it means, whether the engine here carries it)."""
-    able = visit.dependencies.service.abilities.styles
+    able = context.dependencies.service.abilities.styles
     return [(style, text, style in able) for style, text in _STYLES.items()]
 
 
-async def _check(visit: Visit, form: Mapping[str, str], draft: changes.Draft) -> model.CheckResult:
+async def _check(context: PageContext, form: Mapping[str, str], draft: changes.Draft) -> model.CheckResult:
     """What the API's check says. A customer gateway that is to be made is checked by its own rules."""
     request = model.ConnectionCheckRequest(connection=draft.request)
-    found: CheckedConnection = await visit.perform(connection_checks.check, request, violations=draft.violations)
+    found: CheckedConnection = await context.perform(connection_checks.check, request, violations=draft.violations)
     if form.get("cgw_id") != connection_form.NEW:
         return model.CheckResult(violations=found.violations, warnings=found.warnings)
     device = connection_form.parse_device(form)
-    wrong = await visit.perform(customer_gateways.check, device.value.request(), violations=device.violations)
+    wrong = await context.perform(customer_gateways.check, device.value.request(), violations=device.violations)
     rest = [one for one in found.violations if one.field != "cgw_id"]
     return model.CheckResult(violations=(*rest, *map(_of_device, wrong.violations)), warnings=found.warnings)
 
@@ -124,15 +124,15 @@ def _of_device(one: model.Violation) -> model.Violation:
     return replace(one, field=f"{connection_form.DEVICE}.{one.field}")
 
 
-async def _create_device(visit: Visit, form: dict[str, str]) -> str:
+async def _create_device(context: PageContext, form: dict[str, str]) -> str:
     """Creates the customer gateway, if it is a new one and nothing of the form is wrong."""
     if form.get("cgw_id") != connection_form.NEW:
         return ""
-    wrong = (await _check(visit, form, await _draft(visit, form))).violations
+    wrong = (await _check(context, form, await _draft(context, form))).violations
     if wrong:
         raise errors.Invalid(list(wrong))
     parsed = connection_form.parse_device(form)
-    device: model.CustomerGateway = await visit.perform(
+    device: model.CustomerGateway = await context.perform(
         customer_gateways.create,
         parsed.value.request(),
         violations=parsed.violations,
@@ -157,52 +157,52 @@ _KIND = changes.Creation(
 )
 
 
-async def ask(visit: Visit) -> Answered:
+async def ask(context: PageContext) -> Answered:
     """The form. The address may have first values of fields, without a pre-shared key."""
-    form = {name: value for name, value in visit.query.items() if name != "psk"}
-    return await changes.show_new(visit, _KIND, form)
+    form = {name: value for name, value in context.query.items() if name != "psk"}
+    return await changes.show_new(context, _KIND, form)
 
 
-async def answer(visit: Visit) -> Answered:
-    if visit.form.get("do") != "generate":
-        return await changes.answer_new(visit, _KIND)
-    form = {**visit.form, "do": "live", "psk": generate_key(), "show_psk": "true"}
-    return await changes.show_new(visit, _KIND, form)
+async def answer(context: PageContext) -> Answered:
+    if context.form.get("do") != "generate":
+        return await changes.answer_new(context, _KIND)
+    form = {**context.form, "do": "live", "psk": generate_key(), "show_psk": "true"}
+    return await changes.show_new(context, _KIND, form)
 
 
 # -- the device -------------------------------------------------------------------------------------------------------
 
 
-async def wait(visit: Visit) -> Answered:
+async def wait(context: PageContext) -> Answered:
     """What the device needs, and whether its tunnel is up."""
-    found: connections.ConnectionDiagnosis = await visit.perform(
-        connections.diagnose, model.ConnectionRef(connection_id=visit.path("id"))
+    found: connections.ConnectionDiagnosis = await context.perform(
+        connections.diagnose, model.ConnectionRef(connection_id=context.path("id"))
     )
     connection = found.connection
     peer_ref = model.CustomerGatewayRef(customer_gateway_id=connection.customer_gateway_id)
-    devices = await visit.perform(peer_configurations.devices, model.EmptyRequest())
+    devices = await context.perform(peer_configurations.devices, model.EmptyRequest())
     text, refused = None, ""
     try:
-        text = await connection_page.configuration(visit, connection.id, devices)
+        text = await connection_page.configuration(context, connection.id, devices)
     except errors.Invalid as error:
         refused = str(error)
-    return visit.render(
+    return context.render(
         "new_connection_device.html",
         connection=connection,
         status=found.status,
         health=_health(found.status),
         warnings=found.warnings,
-        peer=await visit.perform(customer_gateways.show, peer_ref),
+        peer=await context.perform(customer_gateways.show, peer_ref),
         devices=devices,
-        device=visit.query.get("device", ""),
+        device=context.query.get("device", ""),
         configuration=text,
         refused=refused,
     )
 
 
-async def wait_with_psk(visit: Visit) -> Answered:
+async def wait_with_psk(context: PageContext) -> Answered:
     """Leads to the page of the wait, whose configuration has the pre-shared key once. The page writes who asked to the audit trail."""
-    return await connection_page.with_psk(visit, "/new-connection")
+    return await connection_page.with_psk(context, "/new-connection")
 
 
 def _health(status: model.ConnectionStatus) -> model.TunnelHealth:

@@ -6,7 +6,7 @@ from typing import Any
 
 from landbridge import model
 from landbridge.console import grid
-from landbridge.console.visit import Answered, Visit
+from landbridge.console.page_context import Answered, PageContext
 from landbridge.operations import overview
 from landbridge.operations.overview import Overview, OverviewGateway, Tunnel
 
@@ -40,25 +40,25 @@ class GatewayPicture:
     redundancy_health: str
 
 
-async def show(visit: Visit) -> Answered:
+async def show(context: PageContext) -> Answered:
     """The content of the page depends on its caller only by its buttons, so it is rendered once for all viewers with the same role."""
-    given = {name: visit.query.get(name) for name in _PARAMETERS}
+    given = {name: context.query.get(name) for name in _PARAMETERS}
     asked = requested(given)
 
     def finish(found: Overview) -> str:
-        return visit.part("overview_content.html", **_values(found, asked, given))
+        return context.part("overview_content.html", **_values(found, asked, given))
 
-    key = (tuple(given.items()), visit.may("admin"))
-    content = await visit.read(overview.select, await selection(visit, asked), finish, key=key)
-    return visit.render("overview.html", content=content)
+    key = (tuple(given.items()), context.may("admin"))
+    content = await context.read(overview.select, await selection(context, asked), finish, key=key)
+    return context.render("overview.html", content=content)
 
 
-async def selection(visit: Visit, request: model.OverviewRequest) -> overview.Selection:
+async def selection(context: PageContext, request: model.OverviewRequest) -> overview.Selection:
     """What the request asks for, of all tunnels or of those of its VPN gateway. It is read once for all viewers."""
     asked = model.OverviewDataRequest(gateway_id=request.gateway_id)
-    data: overview.OverviewData = await visit.read(overview.read, asked, key=asked)
+    data: overview.OverviewData = await context.read(overview.read, asked, key=asked)
     if asked.gateway_id is None:
-        visit.dependencies.cache.note(visit.project_id, sum(map(len, data.tunnels.values())))
+        context.dependencies.cache.note(context.project_id, sum(map(len, data.tunnels.values())))
     return overview.Selection(data=data, request=request)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from landbridge.console import connection, customer_gateways, gateways, keys, lists, new_connection, overview, tags
-from landbridge.console.visit import Answered, Visit
+from landbridge.console.page_context import Answered, PageContext
 from landbridge.operations.call import Role
 
-Answer = Callable[[Visit], Awaitable[Answered]]
+Answer = Callable[[PageContext], Awaitable[Answered]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +87,11 @@ TABLE: tuple[Page, ...] = (
 )
 
 
-def menu(visit: Visit) -> list[tuple[str, str, bool]]:
+def menu(context: PageContext) -> list[tuple[str, str, bool]]:
     """(title, address, whether it is the present page) of the pages that the caller may open."""
-    here = visit.request.url.path
+    here = context.request.url.path
     return [
-        (page.title, visit.link(page.path), here == visit.link(page.path))
+        (page.title, context.link(page.path), here == context.link(page.path))
         for page in TABLE
-        if page.title and visit.may(page.role)
+        if page.title and context.may(page.role)
     ]

@@ -1,4 +1,4 @@
-"""Caches expensive reads of a project, and what was rendered of them, for other visits.
+"""Caches expensive reads of a project, and what was rendered of them, for other requests.
 
 An entry belongs to a change mark, so a page that a person opens shows everything that was written before. In a large project a refresh of
 an open page may use a slightly older mark. Many changes then cost one read, for any number of viewers. The cache belongs to the event loop;
@@ -39,7 +39,7 @@ class ReadCache:
         self._marks: OrderedDict[str, _KnownMark] = OrderedDict()
 
     def mark(self, project_id: str, read: Callable[[], Mark], *, is_refresh: bool) -> Mark:
-        """The change mark that a visit shows. `read`: reads the present one."""
+        """The change mark that a page shows. `read`: reads the present one."""
         known = self._marks.get(project_id)
         if is_refresh and known is not None and time.monotonic() < known.taken + _hold(known.connections):
             return known.mark
@@ -54,13 +54,13 @@ class ReadCache:
         return mark
 
     async def get(self, project_id: str, mark: Mark, name: Hashable, read: Callable[[], Awaitable[Any]]) -> Any:
-        """What `read` returns, or returned to a visit with the same mark before. When a read fails, only the visit that made it fails."""
+        """What `read` returns, or returned to a request with the same mark before. When a read fails, only the request that made it fails."""
         key = (project_id, name)
         entry = self._entries.get(key)
         if entry is not None and entry[0] == mark:
             try:
                 return await asyncio.shield(entry[1])
-            except Exception:  # noqa: BLE001 - it is the failure of the visit that read
+            except Exception:  # noqa: BLE001 - it is the failure of the request that read
                 return await read()
         task = asyncio.ensure_future(read())
         self._entries[key] = (mark, task)
@@ -71,7 +71,7 @@ class ReadCache:
         return await asyncio.shield(task)
 
     def _forget_failed(self, key: Hashable, task: asyncio.Task[Any]) -> None:
-        """Also when the visit that began the read is over."""
+        """Also when the request that began the read is over."""
         kept = self._entries.get(key)
         if kept is not None and kept[1] is task and (task.cancelled() or task.exception() is not None):
             del self._entries[key]

@@ -4,7 +4,7 @@ from typing import Any
 
 from landbridge import errors, model
 from landbridge.console import forms, overview
-from landbridge.console.visit import Answered, Moved, Rendered, Visit
+from landbridge.console.page_context import Answered, Moved, PageContext, Rendered
 from landbridge.model import allowed_values
 from landbridge.operations import tags as operations
 
@@ -15,14 +15,14 @@ PLACES = {"vpn-gateway": "gateways", "customer-gateway": "customer-gateways", "v
 NAMES = {"vpn-gateway": "VPN gateway", "customer-gateway": "customer gateway", "vpn-connection": "connection"}
 
 
-async def show_all(visit: Visit) -> Answered:
+async def show_all(context: PageContext) -> Answered:
     """The tags of all resources; with a key in the address, the resources that have it."""
     kinds = {
-        kind: await visit.perform(operations.of_project, model.TagListRequest(resource_type=kind))
+        kind: await context.perform(operations.of_project, model.TagListRequest(resource_type=kind))
         for kind in allowed_values.TAGGED
     }
-    kind, key, value = (visit.query.get(name, "") for name in ("type", "key", "value"))
-    number, found = overview.page_number(visit.query.get("page")), None
+    kind, key, value = (context.query.get(name, "") for name in ("type", "key", "value"))
+    number, found = overview.page_number(context.query.get("page")), None
     if kind in allowed_values.TAGGED and key:
         search = model.TagSearchRequest(
             resource_type=kind,
@@ -30,55 +30,55 @@ async def show_all(visit: Visit) -> Answered:
             limit=ROWS,
             offset=(number - 1) * ROWS,
         )
-        found = await visit.perform(operations.search, search)
+        found = await context.perform(operations.search, search)
     given = {"type": kind, "key": key, "value": value}
-    return visit.render(
+    return context.render(
         "tags.html", kinds=kinds, found=found, given=given, number=number, limit=ROWS, places=PLACES, names=NAMES
     )
 
 
-async def ask(visit: Visit) -> Answered:
-    return await _page(visit)
+async def ask(context: PageContext) -> Answered:
+    return await _page(context)
 
 
-async def change(visit: Visit) -> Answered:
+async def change(context: PageContext) -> Answered:
     """Adds a tag, gives it another value, or removes it. Other tags of the resource stay, whoever changed them meanwhile."""
-    form, ref = visit.form, _ref(visit)
+    form, ref = context.form, _ref(context)
     removes = form.get("do") == "remove"
     tag = model.TagRequest(
         key=form.get("key", "").strip(), value=form.get("before" if removes else "value", "").strip()
     )
     operation = operations.remove if removes else operations.add
     try:
-        await visit.perform(operation, model.TagChangeRequest(resource=ref, tags=(tag,)))
+        await context.perform(operation, model.TagChangeRequest(resource=ref, tags=(tag,)))
     except errors.Invalid as refused:
-        return await _page(visit, refused)
+        return await _page(context, refused)
     notice = f"The tag {tag.key} is set."
     if removes:
-        stays = any(one.key == tag.key for one in await visit.perform(operations.show, ref))
+        stays = any(one.key == tag.key for one in await context.perform(operations.show, ref))
         notice = (
             f"The tag {tag.key} has another value by now, and stays." if stays else f"The tag {tag.key} is removed."
         )
-    return Moved(to=visit.link(f"/tags/{ref.resource_type}/{ref.resource_id}"), notice=notice)
+    return Moved(to=context.link(f"/tags/{ref.resource_type}/{ref.resource_id}"), notice=notice)
 
 
-def _ref(visit: Visit) -> model.TaggedRef:
-    return model.TaggedRef(resource_type=visit.path("type"), resource_id=visit.path("id"))
+def _ref(context: PageContext) -> model.TaggedRef:
+    return model.TaggedRef(resource_type=context.path("type"), resource_id=context.path("id"))
 
 
-async def _page(visit: Visit, refused: errors.Invalid | None = None) -> Rendered:
+async def _page(context: PageContext, refused: errors.Invalid | None = None) -> Rendered:
     """The tags of the resource, a form for each, and one for another tag. What the rules refuse stands in the form that was sent."""
-    ref = _ref(visit)
-    found: tuple[model.Tag, ...] = await visit.perform(operations.show, ref)
+    ref = _ref(context)
+    found: tuple[model.Tag, ...] = await context.perform(operations.show, ref)
     violations = refused.violations if refused else ()
-    asked = visit.form.get("key", "").strip() if refused else None
+    asked = context.form.get("key", "").strip() if refused else None
     known = {tag.key for tag in found}
     filled: dict[Any, forms.FilledForm] = {}
     for key, value in [*((tag.key, tag.value) for tag in found), (None, "")]:
         is_asked = refused is not None and (key == asked or (key is None and asked not in known))
-        form = visit.form if is_asked else {"key": key or "", "value": value}
+        form = context.form if is_asked else {"key": key or "", "value": value}
         filled[key] = forms.fill(forms.TAG, form, violations if is_asked else ())
-    return visit.render(
+    return context.render(
         "resource_tags.html",
         400 if refused else 200,
         ref=ref,

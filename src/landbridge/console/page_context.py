@@ -38,7 +38,7 @@ class Rendered:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """An answer that leads to another page. `notice`: what happened, in a sentence that the next page shows. `shown_once`: a secret that only
-    that page gets, as `Visit.shown_once`.
+    that page gets, as `PageContext.shown_once`.
     """
 
     to: str
@@ -58,20 +58,25 @@ Answered = Rendered | Moved | Download
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """`project_id`: that of the path. `form`: the fields of a POST. `shown_once`: a secret that the previous answer left for this page only. `common`: the values that
-    every template has. `mark`, `minute`: the change mark of what the visit shows, and the minute whose ages it shows.
-    """
+class PageContext:
+    """A request to a page, with its caller and what the page may read and change."""
 
     dependencies: Dependencies
+    #: Starlette's request.
     request: Request
     request_id: str
     caller: Caller
+    #: The project in the path.
     project_id: str
+    #: The fields of a POST.
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: A secret that the previous answer left for this page only.
     shown_once: model.Secret | None = None
+    #: The values that every template has.
     common: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    #: The change mark of what the page shows.
     mark: read_cache.Mark = ()
+    #: The minute whose ages the page shows.
     minute: int = 0
 
     @property
@@ -94,11 +99,11 @@ class Visit:
 
     def render(self, template: str, code: int = 200, **values: Any) -> Rendered:
         """The page of a template, with an HTTP status. It may run in any thread."""
-        return Rendered(html=rendering.render(template, {**self.common, "visit": self, **values}), status=code)
+        return Rendered(html=rendering.render(template, {**self.common, "context": self, **values}), status=code)
 
     def part(self, template: str, **values: Any) -> str:
         """A part of a page that is kept for other visits. It must have nothing of its caller."""
-        return rendering.render(template, {**self.common, "visit": self, **values})
+        return rendering.render(template, {**self.common, "context": self, **values})
 
     async def read(
         self,
