@@ -44,19 +44,22 @@ class Warning:  # noqa: A001 -- `model.Warning`, as an API calls what goes with 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What a create or a change would do. `violations`: why it would be refused; then the others are empty. `disturbed`: id and name of
-    each connection whose tunnel would be negotiated anew. `tunnel_effect`, `effect`: what the change does to the tunnel of a
-    connection, the latter in sentences; empty for other resources. `before`, `after`: the resource as it is and as a change would
-    make it. `rekeys`: whether a change brings another pre-shared key.
-    """
+    """What a create or a change would do."""
 
+    #: Why the request would be refused. With violations, the other fields are empty.
     violations: tuple[Violation, ...] = ()
     warnings: tuple[Warning, ...] = ()
+    #: (id, name) of each connection whose tunnel would be negotiated anew.
     disturbed: tuple[tuple[str, str], ...] = ()
+    #: What the change does to the tunnel of a connection, in sentences; empty for other resources.
     effect: str = ""
+    #: The same, as a word.
     tunnel_effect: TunnelEffect | None = None
+    #: The resource now.
     before: Any = None
+    #: The resource after the change.
     after: Any = None
+    #: Whether the change brings another pre-shared key.
     rekeys: bool = False
 
 

@@ -38,15 +38,18 @@ class OverviewDataRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewRequest:
-    """`text`: only tunnels with each of its words in a name or an address, in any letter case, and without the words that have a `-` before
-    them. `health`: only tunnels with one of these; empty: all. `redundant`: only VPN gateways whose redundancy is met (True) or not met
-    (False). `page`, `gateway_page`: which page of the rows and of the gateways, from 1 on.
-    """
+    """A page of the overview."""
 
+    #: Only tunnels that match each word in a name or an address, in any letter case, and match no word with a leading
+    #: `-`.
     text: str = ""
+    #: Only tunnels with one of these; empty: all.
     health: frozenset[TunnelHealth] = frozenset()
     gateway_id: str | None = None
+    #: Only VPN gateways whose redundancy is met (True) or not met (False).
     redundant: bool | None = None
+    #: The page of the rows, from 1 on.
     page: int = 1
+    #: The page of the gateways, from 1 on.
     gateway_page: int = 1
     limit: int = 50

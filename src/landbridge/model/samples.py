@@ -40,15 +40,16 @@ class EchoSample:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`observed`: the milliseconds of the slot between two looks that followed each other. `up`: those of
-    them in which the tunnel was up. `bytes_in`, `bytes_out`: what it carried in the observed time. `nqa`, `monitor`: None where no echoes were
-    sent.
-    """
+    """What a connection carried in a slot of time."""
 
+    #: The milliseconds of the slot between two consecutive looks.
     observed: int = 0
+    #: The part of `observed` in which the tunnel was up.
     up: int = 0
+    #: What the tunnel carried in the observed time.
     bytes_in: int = 0
     bytes_out: int = 0
+    #: None when no echoes were sent, as for `monitor`.
     nqa: EchoSample | None = None
     monitor: EchoSample | None = None
 

@@ -23,16 +23,17 @@ class StatusFacts(NamedTuple):
 
 
 class KnownConnection(NamedTuple):
-    """What the store knows of a connection. `applied`: the newest generation that an engine ever reported as wholly applied;
-    `seen_at`: when its gateway was looked at; `seq`: its place in lists.
-    """
+    """What the store knows of a connection."""
 
     connection: Connection
     generation: int
     deleting: bool
+    #: The newest generation that an engine ever reported as completely applied.
     applied: int | None
     observation: ConnectionObservation | None
+    #: The time of the last look at its gateway.
     seen_at: datetime | None
+    #: Its place in lists.
     seq: int = 0
 
     @property
@@ -42,30 +43,32 @@ class KnownConnection(NamedTuple):
 
 
 class KnownGateway(NamedTuple):
-    """What the store knows of a VPN gateway. `applied`: the newest generation that an engine ever reported as applied; `failure`:
-    of the last attempt; `report`: what the engine said, as it is stored.
-    """
+    """What the store knows of a VPN gateway."""
 
     gateway: VpnGateway
     generation: int
     deleting: bool
+    #: The newest generation that an engine ever reported as applied.
     applied: int | None
+    #: The failure of the last cycle.
     failure: str | None
     seen_at: datetime | None
     seq: int = 0
     connections: int = 0
     next_if_id: int = 1
     restarts: int = 0
+    #: The engine's last report, as JSON.
     report: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
-    """`changed_at`: when the oldest change was made that is not applied yet; `state_since`: since when observations have the present
-    state, with what is applied now. None: the store does not know.
-    """
+    """When a status began."""
 
+    #: The time of the oldest change that is not applied yet; None when the store does not know.
     changed_at: datetime | None
+    #: When observations with the present state and the present applied generation began; None when the store does not
+    #: know.
     state_since: datetime | None
 
 

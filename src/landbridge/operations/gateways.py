@@ -21,15 +21,15 @@ from landbridge.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownGateway:
-    """A gateway with its status and the numbers of its connections. `status`: None for a create and an update. `short`: the answer to a
-    create, which has fewer fields.
-    """
+    """A gateway with its status and the numbers of its connections."""
 
     gateway: model.VpnGateway
+    #: None for a create and an update.
     status: model.GatewayStatus | None
     connections: int
     groups: int
     generation: int = 1
+    #: Whether this is the answer to a create, which has fewer fields.
     short: bool = False
     warnings: tuple[model.Warning, ...] = ()
 
@@ -40,15 +40,15 @@ class ShownGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayDiagnosis:
-    """A gateway, and everything that is known of its status, a pause included. `connections`: how many have a status and a cause (None
-    where none is known); `strangers`: attempts from addresses that no customer gateway has, oldest first; `redundancy`: None while no
-    connection has a subnet.
-    """
+    """A gateway with everything that is known of its status, a pause included."""
 
     gateway: model.VpnGateway
     status: model.GatewayStatus
+    #: (status, cause) -> the number of connections. The cause is None when it is not known.
     connections: Mapping[tuple[model.ConnectionStatusName, str | None], int]
+    #: Attempts from addresses that no customer gateway has, oldest first.
     strangers: tuple[model.Attempt, ...] = ()
+    #: None while no connection has a subnet.
     redundancy: model.Redundancy | None = None
 
 

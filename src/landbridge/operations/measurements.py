@@ -12,19 +12,21 @@ from landbridge.store.database import Transaction
 
 
 class MeasuredConnection(NamedTuple):
-    """`since`: milliseconds since 1970, as in lists of statuses. `last_change`: the status and the cause of the last change of either.
-    `bgp`: the BGP session, without its routes. `nqa`, `monitor`: what echoes say, None where nothing is sent.
-    """
+    """The values of a connection for `/metrics`."""
 
     id: str
     name: str
     gateway_id: str
     project_id: str
     facts: model.StatusFacts
+    #: Milliseconds since 1970, as in lists of statuses.
     since: int | None
     traffic: model.Traffic
+    #: Status and cause at the last change of either.
     last_change: tuple[str | None, str | None] = (None, None)
+    #: The BGP session, without its routes.
     bgp: model.BgpSession | None = None
+    #: The results of echoes; None when none are sent, as for `monitor`.
     nqa: model.Reachability | None = None
     monitor: model.Reachability | None = None
 
@@ -40,17 +42,18 @@ class MeasuredConnection(NamedTuple):
 
 
 class GatewayRow(NamedTuple):
-    """`seen_at`: milliseconds since 1970; None before the first look. `redundant`: whether its redundancy is met, and would be if all
-    connections were up; None while no connection has a subnet, and while the connections have no series.
-    """
+    """The values of a VPN gateway for `/metrics`."""
 
     id: str
     name: str
     project_id: str
     is_fault: bool
+    #: Milliseconds since 1970; None before the first look.
     seen_at: int | None
     unknown_lines: int
     is_paused: bool
+    #: Whether its redundancy is met now, and whether it would be met if all connections were up. None without a
+    #: subnet, and when the connections have no series.
     redundant: tuple[bool, bool] | None = None
 
 

@@ -22,7 +22,7 @@ _ORDER = {health: n for n, health in enumerate(model.HEALTH_ORDER)}
 
 
 class Tunnel(NamedTuple):
-    """A connection in the picture. `peer`: the name of its customer gateway, `address`: the address or identity of that."""
+    """A connection in the overview."""
 
     seq: int
     id: str
@@ -31,36 +31,43 @@ class Tunnel(NamedTuple):
     health: model.TunnelHealth
     cause: str | None
     since: int
+    #: The name of its customer gateway.
     peer: str
+    #: The address or identity of its customer gateway.
     address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewGateway:
-    """`tunnels`: those that fit the request, oldest first. `by_health`: health -> the number of its tunnels, also of those that do not fit. `redundant`: whether its
-    redundancy is met, and would be if all its connections were up; None without a subnet.
-    """
+    """A gateway with its tunnels, for the overview."""
 
     gateway: model.VpnGateway
     status: model.GatewayStatus
+    #: The tunnels that match the request, oldest first.
     tunnels: Sequence[Tunnel]
+    #: Health -> the number of all tunnels of the gateway with this health.
     by_health: Mapping[model.TunnelHealth, int]
+    #: Whether its redundancy is met now, and whether it would be met if all its connections were up; None without a
+    #: subnet.
     redundant: tuple[bool, bool] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """`by_health`: health -> the number of tunnels that fit the text and the gateway. `listed`: the whole list, the gravest first, each
-    tunnel with the name of its gateway. `rows`: a page of it with the status of each. `total`: rows of all pages. `gateways`: the page of
-    gateways that have a fitting tunnel, or none at all. `without_redundancy`: gateways whose redundancy is not met.
-    """
+    """The overview of a project: a page of its tunnels and a page of its gateways."""
 
+    #: Health -> the number of tunnels that match the text and the gateway.
     by_health: Mapping[model.TunnelHealth, int]
+    #: (name of the gateway, tunnel) of all pages, the worst health first.
     listed: Sequence[tuple[str, Tunnel]]
+    #: A page of `listed`, with the status of each tunnel.
     rows: Sequence[tuple[Tunnel, status_lists.ResourceStatus]]
+    #: The number of rows of all pages.
     total: int
+    #: The page of gateways that have a matching tunnel, or no tunnel at all.
     gateways: Sequence[OverviewGateway]
     gateway_total: int
+    #: The number of gateways whose redundancy is not met.
     without_redundancy: int
 
 

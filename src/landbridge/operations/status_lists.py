@@ -26,18 +26,19 @@ _CONNECTIONS = "statuses of connections"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceStatus:
-    """A row of a list. `since`: the last change of the status, as far as the store knows. Only a connection has `cause` (a code), `remedy` and
-    `gateway_id`; only a gateway with subnets behind it has `redundant`.
-    """
+    """A row of a list of statuses."""
 
     id: str
     name: str
     status: str
+    #: The last change of the status, as far as the store knows.
     since: datetime | None
     reason: str | None
+    #: The code of the cause. Only a connection has this, `remedy` and `gateway_id`.
     cause: str | None = None
     remedy: str | None = None
     gateway_id: str | None = None
+    #: Only for a gateway with subnets behind it.
     redundant: bool | None = None
 
 

@@ -25,18 +25,19 @@ class DeleteFolder(base.GatewayStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskDevice:
-    """Starts a probe, which runs in its own thread. `probe_id`: the id of the order; None without an order. `question`: about phase 1. A part
-    that is None is not asked. `failure`: why a part of the order is not asked.
-    """
+    """Starts a probe, which runs in its own thread. A question that is None is not asked."""
 
     connection_id: str
     configuration: str
     local_address: str
     peer_address: str
+    #: The id of the order; None without an order.
     probe_id: str | None = None
+    #: The question about phase 1.
     question: probe.Question | None = None
     phase_2: probe_sas.Question | None = None
     identity: probe_sas.Question | None = None
+    #: Why a part of the order is not asked.
     failure: str | None = None
 
     @property
@@ -51,16 +52,17 @@ class AskDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathCheck:
-    """`device`: the interface of the tunnel. `targets`: (our address, an address behind the tunnel); none: `failure` says why nothing is asked.
-    `probe_id`: the id of the order; None without an order.
-    """
+    """The check of the path through one tunnel."""
 
     connection_id: str
     configuration: str
     local_address: str
     peer_address: str
+    #: The interface of the tunnel.
     device: str
+    #: (our address, an address behind the tunnel). Without any, `failure` has the reason.
     targets: tuple[tuple[str, str], ...]
+    #: The id of the order; None without an order.
     probe_id: str | None = None
     failure: str | None = None
 

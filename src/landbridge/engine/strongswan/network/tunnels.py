@@ -89,18 +89,20 @@ SharedRoute: TypeAlias = tuple[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """`routes`: (destination, metric). `pairs`: (priority, source, destination) of a policy connection, each a rule that leads
-    into the tunnel. `address`: our inner address with its mask. `whole` is False when the kernel holds it only in part.
-    `has_older_routes`: some of the routes were added by a version that did not mark its routes.
-    """
+    """The XFRM interface of a connection, with its address, routes and rules."""
 
     connection_id: str
     if_id: int
     mtu: int
+    #: Our inner address with its mask.
     address: str | None = None
+    #: (destination, metric).
     routes: frozenset[tuple[str, int]] = frozenset()
+    #: (priority, source, destination) of a policy connection: a rule into the tunnel for each.
     pairs: frozenset[tuple[int, str, str]] = frozenset()
+    #: False when the kernel has only a part of it.
     whole: bool = True
+    #: Whether some routes were added by a version that did not mark its routes.
     has_older_routes: bool = False
 
 
@@ -120,13 +122,15 @@ def name(if_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """What is known of the way to a connection's peer. `up`: a CHILD_SA is installed, and echoes do not say that it leads nowhere.
-    `encapsulated`: ESP is in UDP. `mtu`: bytes. `networks`: those that the device of a policy-template has negotiated.
-    """
+    """What is known of the way to a connection's peer."""
 
+    #: Whether a CHILD_SA is installed, and echoes do not show that it leads nowhere.
     up: bool
+    #: Whether ESP is in UDP.
     encapsulated: bool
+    #: Bytes.
     mtu: int
+    #: The networks that the device of a policy-template has negotiated.
     networks: frozenset[str] = frozenset()
 
 
