@@ -191,7 +191,7 @@ def _diagnose(run: remote.Run, name: str) -> None:
 
 
 def _part(failure: dict[str, Any]) -> str:
-    """What fails. All names but those of connections say what they are."""
+    """The name of what fails. The name of a connection gets the word connection before it."""
     return f"connection {failure['name']}" if failure["kind"] == "connection" else str(failure["name"])
 
 

@@ -16,7 +16,7 @@ _BROKEN = ("ERROR", "FAULT")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look found. `why`: the reason and the remedy, where there are any. `broken`: no waiting will help."""
+    """The result of a look. `why`: the reason and the remedy, if there are any. `broken`: waiting longer will not help."""
 
     status: str
     why: str = ""

@@ -44,7 +44,7 @@ class Service:
 
     @property
     def abilities(self) -> model.Abilities:
-        """What the engine carries."""
+        """The abilities of the engine."""
         return model.abilities_of(self.engine, self.plane, bgp=self.bgp)
 
 

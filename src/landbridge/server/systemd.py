@@ -1,4 +1,4 @@
-"""What this process tells systemd."""
+"""Notifications of this process to systemd."""
 
 import os
 import socket

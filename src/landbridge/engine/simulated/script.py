@@ -127,7 +127,7 @@ def monitor(one: model.DesiredConnection, simulate: str, since: datetime) -> mod
 
 
 def _reachability(source: str, destination: str, since: datetime, *, answers: bool) -> model.Reachability:
-    """What a minute of echoes says, one each second."""
+    """The results of a minute of echoes, one each second."""
     if not answers:
         return model.Reachability(source=source, destination=destination, state="down", since=since, sent=60, lost=60)
     return model.Reachability(

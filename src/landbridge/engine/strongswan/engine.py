@@ -88,7 +88,7 @@ class _Memory:
 
 
 class StrongSwan:
-    """One per machine and data folder. Different gateways may be worked on from different threads at once."""
+    """The engine of one data folder on one machine. Several threads may work on different gateways at once."""
 
     name = "strongswan"
 
@@ -138,7 +138,9 @@ class StrongSwan:
             watcher.call_soon(gateway_id)
 
     def _open_echo_socket(self, gateway_id: str, kind: echo_state.Kind) -> icmp.EchoSocket:
-        """What comes in by the uplink is no answer to an echo through a tunnel, and a flood of it takes no room of such answers."""
+        """The socket ignores packets from the uplink, which answer no echo through a tunnel: a flood of them must not fill the receive
+        buffer.
+        """
         opened = namespace.inside(names.namespace(gateway_id), lambda _: icmp.EchoSocket())
         if kind == "nqa":
             try:
@@ -233,7 +235,7 @@ class StrongSwan:
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
     ) -> target.Target | None:
-        """Also requests the looks that will be due because of the time, and begins and ends echoes."""
+        """It also requests looks that are due at a later time, and starts and stops echoes."""
         if desired is None:
             self._prober.keep(gateway_id, ())
             self._memory(gateway_id).target = None
@@ -390,7 +392,7 @@ class StrongSwan:
             self._watcher.rescan()
 
     def _delete_folder(self, gateway_id: str) -> None:
-        """The mark goes last: a folder that is half deleted is still ours."""
+        """The mark is deleted last, so that a folder that is deleted in part is still ours."""
         folder = self._folder_of(gateway_id)
         namespace.delete_unmounted(names.namespace(gateway_id))
         for path in sorted(folder.iterdir(), key=lambda path: path.name == marks.NAME):
@@ -442,7 +444,7 @@ class StrongSwan:
             sessions.join()
 
     def orphans(self) -> list[orphans.Orphan]:
-        """What this data folder has on this machine without a gateway's folder: somebody deleted that."""
+        """Remains of gateways on this machine whose folder in this data folder was deleted."""
         return orphans.find(self._folder)
 
     def stop_all(self) -> None:

@@ -1,4 +1,4 @@
-"""What the strongSwan engine needs of this machine, checked before anything is made."""
+"""Checks what the strongSwan engine needs of this machine, before the engine makes anything."""
 
 import os
 import re

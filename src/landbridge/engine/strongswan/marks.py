@@ -17,7 +17,7 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def read(folder: Path) -> str | None:
-    """The id that stands there; None where there is no mark. An empty one is none: the power went before it was written."""
+    """The id in the mark; None without a mark. An empty file is no mark: a power cut interrupted its write."""
     try:
         return (folder / NAME).read_text() or None
     except (FileNotFoundError, NotADirectoryError):
@@ -32,7 +32,7 @@ def check(folder: Path, gateway_id: str) -> None:
 
 
 def write(folder: Path, gateway_id: str) -> None:
-    """It is there whole or not at all, and on the disk."""
+    """Writes the mark atomically and durably."""
     folder.mkdir(mode=0o700, exist_ok=True)
     fresh = folder / f"{NAME}.new"
     with fresh.open("w") as file:

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """What is left of a gateway without its folder. `name` is what its namespace, links and tables are called by."""
+    """The remains of a gateway whose folder was deleted. `name` is what its namespace, links and tables are called by."""
 
     name: str
     charons: tuple[int, ...] = ()
@@ -43,7 +43,7 @@ def sign(name: str, folder: Path) -> None:
 
 
 def find(engine: Path) -> list[Orphan]:
-    """What belongs to the folder `engine` of a data folder and has no gateway's mark there any more."""
+    """Finds what belongs to the folder `engine` of a data folder and has no mark there any more."""
     marked = {folder.name for folder in marks.find(engine).values()}
     found: defaultdict[str, list[int]] = defaultdict(list)
     for pid, folder in charon.running().items():

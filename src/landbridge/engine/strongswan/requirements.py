@@ -1,4 +1,4 @@
-"""What this machine has of all that tunnels need, one by one, and how to get what it lacks (`landbridge doctor`). It changes nothing."""
+"""Lists everything that tunnels need of this machine, with its state and a remedy (`landbridge doctor`). It changes nothing."""
 
 import errno
 import os

@@ -119,7 +119,7 @@ def desired_shared_routes(target: Target, desired: Mapping[str, tunnels.Tunnel])
 
 
 def desired_echoes(target: Target, current: state.GatewayState) -> tuple[echo_state.Echoes, ...]:
-    """What the gateway's connections are probed with now. A tunnel is probed while an SA carries its two inner addresses."""
+    """The echoes that the gateway's connections need now. A tunnel is probed while an SA carries its two inner addresses."""
     if target.network is None or not current.serves:
         return ()
     sas = ike_state.by_connection(current.ike.sas)
@@ -146,7 +146,7 @@ def _installed(sas: list[ike_state.IkeSa]) -> list[ike_state.Child]:
 
 
 def _peer_address(spec: model.DesiredConnection, sas: list[ike_state.IkeSa]) -> str | None:
-    """Where the device is now; None until a device without a fixed address has dialled in."""
+    """The present address of the device; None until a device without a fixed address has dialled in."""
     return spec.peer_address or next((sa.peer_address for sa in sas if sa.peer_address), None)
 
 

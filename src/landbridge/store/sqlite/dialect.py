@@ -38,7 +38,7 @@ class Compiled:
         return cursor.execute(self.text, self._order(given))
 
     def run_many(self, cursor: sqlite3.Cursor, rows: list[dict[str, Any]]) -> None:
-        """One many-row insert."""
+        """Runs the statement for each row (`executemany`)."""
         cursor.executemany(self.text, [self._order(row) for row in rows])
 
 
@@ -51,7 +51,7 @@ def compiled(statement: Statement) -> Compiled:
 
 
 def _orderer(names: list[str], constants: Mapping[str, Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """From parameters by name to a tuple in their order."""
+    """Makes a function that turns parameters by name into a tuple in the order of `names`."""
     if not names:
         return lambda _: ()
     if len(names) == 1:

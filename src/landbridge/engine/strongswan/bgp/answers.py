@@ -1,4 +1,4 @@
-"""From the answers of BIRD's control socket to values. Pure.
+"""Parses the answers of BIRD's control socket. Pure.
 
 No text raises an error. A line about a protocol that is not as expected becomes the fault `unknown` of that session, and a route without
 an IPv4 prefix is left out.

@@ -1,7 +1,7 @@
-"""From BIRD's words for the end of a session to a `model.BgpFault`. Pure. No other module reads these words.
+"""Parses BIRD's messages about the end of a session into a `model.BgpFault`. Pure. No other module reads these messages.
 
-`show protocols` has the last error of a session. When the next attempt fails otherwise, that overwrites the NOTIFICATION of before, which
-stands in the log alone: `notifications` takes it from there. BIRD writes its times in UTC, since it runs with that time zone.
+`show protocols` has the last error of a session. A later failure overwrites the NOTIFICATION before it, which then is only in the log:
+`notifications` reads it there. BIRD writes its times in UTC, since it runs with that time zone.
 """
 
 import re
@@ -40,7 +40,7 @@ _KEPT = timedelta(seconds=120)
 
 
 def time(text: str) -> datetime | None:
-    """To a second: BIRD computes the milliseconds anew each time, and they differ. None for a text that is no time."""
+    """Parses a time, without its milliseconds: BIRD computes them anew at every answer, and they differ. None for a text that is no time."""
     try:
         return datetime.fromisoformat(text).replace(microsecond=0, tzinfo=UTC)
     except ValueError:
@@ -92,7 +92,7 @@ def of_session(
 
 
 def _silent(state: model.BgpState, since: datetime | None) -> model.BgpFault | None:
-    """BIRD says nothing of an interface that is missing, nor of a device that does not answer."""
+    """Explains a session without an error: BIRD reports neither a missing interface nor a device that does not answer."""
     if state == "idle":
         return model.BgpFault(code="no_interface", text="Idle", at=since)
     if state in ("connect", "active"):

@@ -28,7 +28,7 @@ class ConfigureBird(base.GatewayStep):
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Of a session that was closed because its device announced too many prefixes. `name`: of its protocol in BIRD."""
+    """Opens a session that was closed because its device announced too many prefixes. `name`: of its protocol in BIRD."""
 
     connection_id: str
     name: str

@@ -36,7 +36,9 @@ def echoes(desired: model.DesiredGateway, paths: Mapping[str, Path]) -> Iterator
 
 
 def _nqa(spec: model.DesiredConnection, path: Path) -> Iterator[Echoes]:
-    """Bound to the tunnel: the routes of an inner address may lead elsewhere, and an echo that left in clear would prove nothing."""
+    """The echoes of NQA are bound to the tunnel. The routes of an inner address may lead elsewhere, and an unencrypted echo would prove
+    nothing.
+    """
     inner = traffic_selectors.inner_addresses(spec.connection)
     if has_nqa(spec.connection) and inner is not None and path.carries_inner:
         source, destination = (address.split("/")[0] for address in inner)
@@ -44,7 +46,7 @@ def _nqa(spec: model.DesiredConnection, path: Path) -> Iterator[Echoes]:
 
 
 def _monitor(spec: model.DesiredConnection, path: Path) -> Iterator[Echoes]:
-    """From the address that the endpoint has in its namespace: a machine with attach = nat forwards to it."""
+    """The echoes of a monitor leave from the address of the endpoint in its namespace, to which a machine with attach = nat forwards."""
     if spec.connection.monitor_id is not None and path.peer is not None:
         yield Echoes(
             connection_id=spec.id, kind="monitor", source=spec.behind or spec.local_address, destination=path.peer

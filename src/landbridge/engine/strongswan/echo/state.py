@@ -1,4 +1,4 @@
-"""What echoes a gateway needs, and what they say. Pure."""
+"""The echoes that a gateway needs, and their results. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Echoes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoState:
-    """Connection id -> what its echoes say; nothing of a connection that has none."""
+    """The results of echoes by connection id. A connection without echoes is missing."""
 
     nqa: Mapping[str, model.Reachability] = field(default_factory=dict)
     monitor: Mapping[str, model.Reachability] = field(default_factory=dict)

@@ -169,7 +169,9 @@ def plane(folder: Path) -> model.Plane | None:
 
 
 class Start(NamedTuple):
-    """Of a charon. `restarts`: how many had been asked for by then. `died`: the charon before ended by itself or did not answer."""
+    """The start of a charon. `restarts`: the number of restarts that had been requested by then. `died`: the charon before ended by itself
+    or did not answer.
+    """
 
     restarts: int = 0
     at: datetime | None = None

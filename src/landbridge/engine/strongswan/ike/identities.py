@@ -15,8 +15,8 @@ _KINDS: dict[str, negotiation.IdKind] = {
 
 
 def identity(text: str, id_type: str | None = None) -> negotiation.Identity:
-    """Without a type the kind is guessed from the text: charon mostly writes that alone, and an FQDN identity `10.1.2.3` looks like an
-    address.
+    """Parses an id. Without a type, which charon mostly leaves out, the kind is guessed from the text: an FQDN identity `10.1.2.3` looks
+    like an address.
     """
     if id_type is not None:
         return negotiation.Identity(kind=_KINDS.get(id_type, "other"), value=text[:256])

@@ -1,4 +1,4 @@
-"""Where the attempts of one gateway are kept: by their connection, or by their ends as long as charon has no name for their IKE_SA."""
+"""Keeps the attempts of one gateway: by connection, or by their ends while charon has no name for their IKE_SA."""
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping

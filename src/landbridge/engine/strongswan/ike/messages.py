@@ -1,7 +1,7 @@
-"""What must be loaded into charon for a desired gateway.
+"""Makes the VICI messages that load a desired gateway into charon.
 
-Pure: values in, VICI messages out. Every keyword was tried on strongSwan 5.9.8 in all combinations, with a ping. VICI checks
-little (`version` 3 and an empty id pass), so whatever reaches it must be right already.
+Pure. Every keyword was tried on strongSwan 5.9.8 in all combinations, with a ping. VICI checks little (`version` 3 and an empty id pass),
+so whatever reaches it must be right already.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The lines of charon that are no facts: ignored lines, and how to recognize a failure in an unknown line. Pure."""
+"""Log lines of charon that become no fact: ignored lines, and the words of a failure in an unknown line. Pure."""
 
 import re
 

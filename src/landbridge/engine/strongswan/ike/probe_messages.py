@@ -357,7 +357,7 @@ def _attributes(data: bytes) -> dict[int, int]:
 
 
 def _identity(content: bytes) -> negotiation.Identity:
-    """What may go into a log or an answer: printable, and not longer than a name."""
+    """An id for logs and answers: printable, and not longer than a name."""
     if len(content) < 4:
         raise Malformed("an id is too short")
     kind, value = _ID_KINDS.get(content[0], "other"), content[4:]

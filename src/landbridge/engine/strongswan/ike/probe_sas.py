@@ -85,7 +85,7 @@ class _Session:
         return answer.get("success", b"yes") == b"yes", lines
 
     def sas(self, connection_id: str) -> tuple[state.IkeSa, ...]:
-        """Those of a connection that are up."""
+        """The SAs of a connection that are up."""
         self._transport.send(Packet.register_event("list-sa"))
         self._transport.receive()
         self._transport.send(Packet.request("list-sas", Message.serialize({"ike": connection_id})))

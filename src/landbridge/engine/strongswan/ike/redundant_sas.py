@@ -22,7 +22,7 @@ _Identity = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 def plan(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[steps.IkeStep]:
-    """Nothing while an SA is young or under way, and in IKEv1."""
+    """Plans the end of a redundant SA. It plans nothing while an SA is young or being negotiated, and nothing for IKEv1."""
     found = _live(config, sas)
     if not found or _seconds_left(config, found) > 0 or any(sa.state != "ESTABLISHED" for sa in found):
         return
@@ -51,7 +51,7 @@ def _live(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> list[st
 
 
 def _children(sa: state.IkeSa) -> list[state.Child]:
-    """Without those that a rekey has replaced already."""
+    """The CHILD_SAs that no rekey has replaced."""
     return [child for child in sa.children if child.live and child.state != "REKEYED"]
 
 

@@ -36,7 +36,7 @@ PairsOf = Mapping[str, tuple[Pair, ...]]
 
 
 def pairs_of(desired: model.DesiredGateway, plane: model.Plane) -> PairsOf:
-    """Of all connections of the gateway, also of those that an engine refuses."""
+    """The selector pairs of all connections of the gateway, also of those that an engine refuses."""
     return {spec.id: pairs(desired, spec, plane) for spec in desired.connections}
 
 
@@ -69,7 +69,7 @@ def intended(desired: model.DesiredGateway, spec: model.DesiredConnection) -> It
 
 
 def missing(intended: Iterable[Pair], sas: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[Pair]:
-    """Those of the pairs that no CHILD_SA carries whole. `sas`: (local, remote) selectors of each CHILD_SA, as charon writes them."""
+    """The pairs that no CHILD_SA carries completely. `sas`: (local, remote) selectors of each CHILD_SA, as charon writes them."""
     there = [(local, remote) for locals_, remotes in sas for local in locals_ for remote in remotes]
     exact = set(there)
     if (str(EVERYTHING), str(EVERYTHING)) in exact:

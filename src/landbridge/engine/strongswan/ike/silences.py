@@ -11,11 +11,11 @@ class Silence:
         self._since = math.inf
 
     def begin(self, asked: float) -> None:
-        """A question that was asked then has no answer yet."""
+        """Begins a silence: the question that was sent at this time is not answered yet."""
         self._since = min(self._since, asked)
 
     def end(self) -> None:
-        """It answered."""
+        """Ends the silence after an answer."""
         self._since = math.inf
 
     def seconds(self) -> float:

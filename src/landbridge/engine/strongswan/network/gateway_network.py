@@ -142,7 +142,7 @@ def _mode_of_strangers(spec: model.DesiredConnection) -> str | None:
 
 
 def _local_nets(desired: model.DesiredGateway, specs: list[model.DesiredConnection]) -> frozenset[str]:
-    """What may speak through the gateway's tunnels: its local subnets, and the sources of its policies."""
+    """The networks that may send through the gateway's tunnels: its local subnets, and the sources of its policies."""
     sources = {str(subnets.parse_net(rule.source)) for spec in specs for rule in spec.connection.policy_rules}
     return frozenset({str(net) for net in subnets.local_subnets(desired)} | sources)
 

@@ -94,7 +94,7 @@ class Rule(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What there is in a namespace."""
+    """The links, addresses, rules and routes of a namespace."""
 
     links: list[Link]
     addresses: list[Address]
@@ -123,7 +123,7 @@ class Reader:
         return [_link(body) for body in self.dump(_LINK, bytes(16) + _NO_COUNTERS)]
 
     def link(self, *, name: str = "", ifindex: int = 0) -> Link | None:
-        """By either; None when there is none."""
+        """Finds a link by its name or its index; None when there is none."""
         named = _attribute(3, name.encode() + b"\0") if name else b""
         found = self._request(_LINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0) + named + _NO_COUNTERS, _NO_LINK)
         return _link(found) if found else None
@@ -167,7 +167,7 @@ class Reader:
             raise OSError(_code(answer), os.strerror(_code(answer)))
 
     def _request(self, kind: int, body: bytes, nothing: tuple[int, ...]) -> bytes | None:
-        """One message; None when the answer is one of the errors in `nothing`."""
+        """Sends one request and returns the answer; None when the answer is one of the errors in `nothing`."""
         self._send(kind, 0, body)
         (answered, _, found), *_ = _messages(self._socket.recv(1 << 16))
         if answered != _ERROR:
@@ -306,7 +306,7 @@ def _code(body: bytes) -> int:
 
 
 def _attributes(body: bytes, at: int) -> dict[int, bytes]:
-    """From `at` on; kind -> value. The upper two bits of a kind are flags."""
+    """Kind -> value of the attributes from `at` on. The upper two bits of a kind are flags."""
     found = {}
     end = len(body)
     while at < end:

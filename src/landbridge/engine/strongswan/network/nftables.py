@@ -48,7 +48,7 @@ def learned_sources() -> frozenset[tuple[str, str]]:
 
 @functools.lru_cache(maxsize=1 << 8)
 def _read_learned(generation: tuple[int, int]) -> frozenset[tuple[str, str]]:
-    """It takes a process where there are such sets. See `_read`."""
+    """Reads the sets with a process of `nft`, once for each generation (see `_read`)."""
     tables = [(kind, name) for (kind, name), shape in _read(generation, "").items() if " bgp None " in shape]
     found = [entry["set"] for table in tables for entry in _nft_json("list", "table", *table) if "set" in entry]
     prefix = firewall.learned_set("")
@@ -97,7 +97,7 @@ class Refused(NamedTuple):
 
 
 def refused() -> tuple[Refused, ...]:
-    """What the table of the calling thread's namespace remembers."""
+    """The ICMP errors that the table of the calling thread's namespace remembers."""
     return tuple(
         Refused(_link(one.key), _address(one.key, 16), _address(one.key, 24), code=one.key[20], packets=one.packets)
         for one in _elements_of("refused")

@@ -60,7 +60,9 @@ class DeleteVpcLink(base.GatewayStep):
 
 @dataclass(frozen=True, slots=True)
 class MoveUplink(base.GatewayStep):
-    """From its present parent to `kind`, as of EnsureUplink, with its addresses. The new parent is checked before anything is deleted."""
+    """Moves the uplink, with its addresses, to the parent `kind` (as of EnsureUplink). The new parent is checked before anything is
+    deleted.
+    """
 
     kind: str
     next_hop: str

@@ -171,8 +171,8 @@ def _tunnel(
 
 
 def _routes(connection: model.Connection, path: Path, metric: RouteMetric) -> Iterator[tuple[str, int]]:
-    """Of a policy-template, the networks that the device has negotiated lead; the others of its subnets are down, as all are without a
-    device. Those of a BGP session are learned.
+    """For a policy-template, the routes to negotiated networks lead, and the routes to its other subnets have the metric of a tunnel that
+    is down. The routes of a BGP session are learned.
     """
     if connection.style == "bgp":
         return

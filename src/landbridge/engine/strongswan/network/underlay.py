@@ -12,7 +12,7 @@ from landbridge.engine.strongswan.network import namespace, netlink
 
 
 def missing(site: model.Site) -> list[str]:
-    """What of the site file this machine does not have, a line each."""
+    """A line for each thing of the site file that this machine does not have."""
     if site.underlay is not None and not namespace.exists(site.underlay):
         return [f"[[node]] underlay: there is no network namespace {site.underlay}"]
     return namespace.look(site.underlay, lambda read: list(_missing(read, site)))

@@ -122,7 +122,7 @@ def _multipath(net: str, output_links: Iterable[int]) -> dict[str, Any]:
 
 
 def delete(ip: Any, if_id: int) -> None:
-    """Its addresses and routes go with it; its rules do not."""
+    """Deletes the interface, and the kernel deletes its addresses and routes. Rules are deleted separately."""
     table = tunnels.TABLE + if_id
     with netlink.Reader() as read:
         current = _pairs(read.rules())
@@ -161,7 +161,7 @@ def look_at_shared_routes(snapshot: netlink.Snapshot) -> frozenset[tunnels.Share
 
 
 def hashes_ports() -> bool:
-    """Of the namespace of the calling thread. A kernel without multipath routes has no such setting."""
+    """The setting in the namespace of the calling thread. A kernel without multipath routes does not have it."""
     return links.HASH_POLICY.exists() and links.HASH_POLICY.read_text().strip() == links.BY_PORTS
 
 
