@@ -3,10 +3,13 @@
 Two connections back each other up only when they carry the same block. The routes of a tunnel that is down stay, so a wider block of
 another connection takes nothing over. Two customer gateways count as two devices, although both may be one.
 
-A BGP session that is down would carry what the sessions that are up have learned, within the blocks that its connection declares: the devices
-behind a gateway's sessions are taken for one network. It would also carry the subnets of static connections within these blocks. Without such
-networks nobody knows what the session would carry. It counts with one subnet for each declared block, "what BGP announces in" the block: the
-block itself may be wider than everything that is behind the device.
+A BGP session that is down counts with the subnets that it would carry, within the blocks that its connection declares:
+
+- the prefixes that the gateway's other sessions have learned, since the devices of all sessions are taken for one network;
+- the subnets of static connections.
+
+When there are none, nobody knows what the session would carry. It then counts with one subnet for each declared block, "what BGP announces
+in" the block, because the block may be wider than everything behind the device.
 """
 
 import functools

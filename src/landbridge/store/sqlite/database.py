@@ -1,12 +1,16 @@
-"""The database file: one writer at a time, which commits in groups, and readers beside it.
+"""The database file: one writer at a time, which commits in groups, and concurrent readers.
 
 Several processes may have the file open. They write one after another (see `writer_lock`), a group at a time.
 
-One commit ends a group. The commit writes to the write-ahead log and does not wait for the disk. Then the process releases the writer lock,
-synchronizes the log, and answers the callers (docs/decisions/0044). The operations of a group run on the event loop's own thread, one after
-another; only the commit leaves it. In a thread of their own they would compete with the loop for the interpreter at every statement.
-A full disk rolls back the whole transaction, savepoints included: after any error the group checks whether its
-transaction is still open. If not, every caller of the group gets Busy.
+A group of write operations goes through these steps:
+
+1. The operations run on the event loop's thread, one after another. In a thread of their own they would compete with the loop for the
+   interpreter at every statement.
+2. One commit writes the group to the write-ahead log, in another thread, and does not wait for the disk.
+3. The process releases the writer lock, synchronizes the log, and answers the callers (docs/decisions/0044).
+
+A full disk rolls back the whole transaction, with its savepoints. So after every error the group checks whether its transaction is still
+open. If not, every caller of the group gets Busy.
 """
 
 import asyncio

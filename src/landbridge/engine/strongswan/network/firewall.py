@@ -1,25 +1,29 @@
-"""The nftables of a gateway's namespace, and of the machine where an EIP is only forwarded: their rules as text. Pure.
+"""The nftables rules of a gateway's namespace, and of the machine where an EIP is only forwarded, as text. Pure.
 
-This module decides nothing about routes; `nftables` loads a table and looks at it. The name of a table has a fingerprint of what the table was made
-of.
+This module decides nothing about routes; `nftables` loads a table and looks at it. The name of a table has a fingerprint of its values.
 
-From outside a gateway accepts only IKE, ESP and pings, to the addresses of the uplink itself, and it sends nothing else there. Between the VPC link
-and the tunnels it forwards only what belongs to the gateway's local subnets. From a tunnel it accepts only sources that belong into that tunnel, so
-that one customer's device cannot speak for another's network. Errors about packets on the way (RFC 792) may come from any router behind the tunnel.
-An inner address answers its own VPC and the networks behind the tunnel. A reply to any other source would leave in clear by the uplink, and so
-would an error that quotes an inner packet. TCP's segment size is clamped in both directions to what the tunnel's route carries.
+The filter table, by the way of a packet:
 
-BGP and BFD of a device are accepted from its inner address and out of its own tunnel alone. Packets from networks that the device announces are
-accepted out of that tunnel too: sets hold these networks and change without the table. The MSS of BGP's TCP is clamped in both directions to
-BGP_SEGMENT. Otherwise a session on a path that drops large packets would be established and exchange nothing.
+- Uplink: the gateway accepts IKE, ESP and pings to the addresses of the uplink, and sends nothing else there.
+- VPC link to tunnel, and back: packets of the gateway's local subnets are forwarded, and no others.
+- From a tunnel: a source must belong to that tunnel, so that one customer's device cannot speak for another's network. ICMP errors
+  (RFC 792) may come from any router behind the tunnel.
+- Inner address: it answers its own VPC and the networks behind the tunnel. A reply to any other source, or an error that quotes an inner
+  packet, would leave unencrypted by the uplink.
+- TCP: the segment size is clamped in both directions to what the route of the tunnel carries.
+- BGP and BFD: accepted only from the inner address of a device and out of its own tunnel. Packets from networks that the device announces
+  are also accepted out of that tunnel. Sets hold these networks, and change without the table. The segments of BGP itself are clamped to
+  BGP_SEGMENT: otherwise a session on a path that drops large packets would be established and exchange no routes.
+- First messages of IKEv1: their rate is limited, because charon has no cookies for them. Each message makes a half-open IKE_SA, and in
+  aggressive mode charon also computes a Diffie-Hellman exchange. First messages from unknown addresses are accepted only while a connection
+  waits for a device without a fixed address.
 
-The table has two sets about packets from tunnels. `refused` has ICMP errors "destination unreachable", by interface, reporter, code, and the
-destination of the packet that the error quotes, without those about protocols, ports and sizes (codes 2 to 4). `seen` has a sample of the sources,
-to check paths with. Each tunnel has its own sample, so that a busy one leaves room for a quiet one. Where all tunnels have one interface
-(userland), each /24 of sources has its own.
+The table has two sets about packets from tunnels:
 
-First messages of IKEv1 are limited, since charon has no cookies for them: each makes an IKE_SA that waits, and one of aggressive mode costs a
-Diffie-Hellman exchange too. A stranger's are accepted only where a connection waits for a device without a fixed address.
+- `refused`: ICMP errors "destination unreachable", by interface, reporter, code, and the destination of the quoted packet, without errors
+  about protocols, ports and sizes (codes 2 to 4).
+- `seen`: a sample of the sources, for checks of paths. Each tunnel has its own sample, so that a busy tunnel leaves room for a quiet one.
+  On the userland plane, where all tunnels have one interface, each /24 of sources has its own sample.
 """
 
 import functools
