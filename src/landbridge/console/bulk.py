@@ -24,13 +24,15 @@ _CHANGED = "Somebody else changed it meanwhile. Look at it again first."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A resource as the page shows it. `version`: its ETag. `notes`: what the action costs."""
+    """A resource as the page shows it."""
 
     id: str
     name: str
     health: model.TunnelHealth | None = None
     word: str = ""
+    #: The resource's ETag.
     version: str = ""
+    #: What the action costs.
     notes: Sequence[str] = ()
 
 
@@ -43,17 +45,19 @@ async def _no_notes(*_: object) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """`title`: the heading, with {} for the number and the kind of the resources; `done`: what the resources are afterwards, as the rest of a sentence. `run`
-    takes the context, the id and the version of a resource. `notes`: ids -> for each id what the action costs. `fields`: what the action needs beside
-    the resources.
-    """
+    """An action on several resources."""
 
     label: str
+    #: The heading, with {} for the number and the kind of the resources.
     title: str
     intro: str
+    #: What the resources are afterwards, as the rest of a sentence.
     done: str
+    #: Takes the context, the id and the version of a resource.
     run: Callable[[PageContext, str, str | None], Awaitable[object]]
+    #: Ids -> what the action costs, for each id.
     notes: Callable[[PageContext, Collection[str]], Awaitable[Mapping[str, list[str]]]] = _no_notes
+    #: What the action needs beside the resources.
     fields: Sequence[forms.Field] = ()
     is_danger: bool = False
 

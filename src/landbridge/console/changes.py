@@ -18,15 +18,17 @@ from landbridge.operations import Operation, ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a form asks for: the request, its wrong shapes, and for a create its fields and its body. `place`: a path of the API -> that of the form,
-    where they differ. `values`: what else the template of the form needs.
-    """
+    """What a form asks for, as a request of the API."""
 
     request: Any
+    #: The wrong shapes of the request.
     violations: tuple[model.Violation, ...] = ()
+    #: The fields of the form; only for a create, as is `body`.
     fields: Sequence[forms.Field] = ()
     body: Mapping[str, Any] = field(default_factory=dict)
+    #: The path of a field in the API -> its path in the form.
     place: Callable[[str], str] = str
+    #: What else the template of the form needs.
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -39,15 +41,17 @@ async def _nothing(*_: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creation:
-    """How resources of a kind are created. `path`: that of the form; `show`: that of a resource. `intro`: what the kind is, in a sentence. `check`: what
-    a create would do.
-    """
+    """How resources of a kind are created."""
 
     noun: str
+    #: The path of the form.
     path: str
+    #: The path of a resource.
     show: str
+    #: What the kind is, in a sentence.
     intro: str
     draft: Callable[[PageContext, Mapping[str, str]], Awaitable[Draft]]
+    #: What a create would do.
     check: Check
     create: Operation[Any, Any]
     #: The resource in what the operation returns.
@@ -68,18 +72,19 @@ def checked_by(operation: Operation[Any, model.CheckResult]) -> Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """A resource as the form of a change shows it. `draft`: what a person gave -> the request. `check`: what the change would do: the form has a button
-    for it; None: the change disturbs nothing. `version`: its ETag.
-    """
+    """A resource as the form of a change shows it."""
 
     noun: str
     name: str
     show: str
+    #: The resource's ETag.
     version: str
     fields: Sequence[forms.Field]
     intro: str
+    #: What a person gave -> the request.
     draft: Callable[[Mapping[str, str]], Draft]
     update: Operation[Any, Any]
+    #: What the change would do. The form has a button for it. None: the change disturbs nothing.
     check: Operation[Any, model.CheckResult] | None = None
 
 

@@ -21,26 +21,32 @@ Value = Callable[[Point], float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """`name`: as the legend has it. `path`: of the drawing; empty without a value. `area`: between the least and the greatest value. `dashed`: the look that
-    tells the second line from the first one.
-    """
+    """One line of a chart."""
 
+    #: The name in the legend.
     name: str
+    #: The path of the drawing; empty without a value.
     path: str
+    #: The area between the least and the greatest value.
     area: str = ""
+    #: Distinguishes the second line from the first one.
     dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """`top`, `middle`: the labels of the vertical axis, whose foot is 0. `summary`: the chart in a sentence. `missing`: why it is empty."""
+    """One chart."""
 
     id: str
     title: str
     lines: Sequence[Line] = ()
+    #: The label of the top of the vertical axis, which begins at 0.
     top: str = ""
+    #: The label of its middle.
     middle: str = ""
+    #: The chart in a sentence.
     summary: str = ""
+    #: Why the chart is empty.
     missing: str = ""
 
 

@@ -20,21 +20,25 @@ Kind = Literal["text", "number", "choice", "lines", "block", "secret", "check", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """`path`: the field as the API names it. `places`: the fields of the API that it stands for; empty: its path alone. `options`: (value, text)
-    of a choice that is no list of the API. `before`: what is stored; None in the form of a create. `wrong`, `warnings`: what the rules say.
-    """
+    """A field of a form."""
 
+    #: The name of the field in the API.
     path: str
     label: str
     group: str = ""
     kind: Kind = "text"
     allowed: Choice | Seconds | None = None
+    #: (value, text) of a choice that is no list of the API.
     options: Sequence[tuple[str, str]] = ()
+    #: The fields of the API that it stands for; empty: `path` alone.
     places: Sequence[str] = ()
     help: str = ""
     value: str = ""
+    #: The stored value; None in the form of a create.
     before: str | None = None
+    #: What the rules refuse.
     wrong: Sequence[str] = ()
+    #: The warnings of the rules.
     warnings: Sequence[str] = ()
 
     @property
@@ -142,13 +146,14 @@ def words(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilledForm:
-    """The fields of a form with what a person gave and what the rules say. `other_wrong`, `other_warnings`: what no field has. `seen`: names the
-    warnings.
-    """
+    """The fields of a form with what a person gave and what the rules say."""
 
     fields: Sequence[Field]
+    #: Violations that belong to no field.
     other_wrong: Sequence[model.Violation]
+    #: Warnings that belong to no field.
     other_warnings: Sequence[model.Warning]
+    #: A name for the warnings that the person saw.
     seen: str
 
     def group(self, name: str) -> list[Field]:

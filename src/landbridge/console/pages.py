@@ -13,14 +13,17 @@ Answer = Callable[[PageContext], Awaitable[Answered]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """`role`: the least role that may open it. `is_live`: the script refreshes it. `title`: its place in the menu; empty: it has none."""
+    """A page below /console/{project_id}."""
 
     name: str
     path: str
     answer: Answer
     method: Literal["GET", "POST"] = "GET"
+    #: The lowest role that may open the page.
     role: Role = "reader"
+    #: Whether the script refreshes the page.
     is_live: bool = True
+    #: Its text in the menu; empty: it is not in the menu.
     title: str = ""
 
 
