@@ -20,7 +20,7 @@ def make_side(
     plane: model.Plane = "userland",
     abilities: model.Abilities | None = None,
     **given: Any,
-) -> peerconfig.Side:
+) -> peerconfig.DeviceSide:
     """`given` are fields of the connection; the ids default to the addresses, as the rules have it."""
     given = {"id": ID, **INNER, **given}
     connection = specs.connection(**given).connection

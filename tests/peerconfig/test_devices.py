@@ -12,7 +12,7 @@ AUTHENTICATION = ("md5", "sha1", "sha2-256", "sha2-384", "sha2-512")
 GROUPS = ("group1", "group2", "group5", "group14", "group15", "group16", "group19", "group20", "group21")
 
 
-def refused(device_id: str, side: peerconfig.Side):
+def refused(device_id: str, side: peerconfig.DeviceSide):
     device = peerconfig.find(device_id)
     assert device is not None
     try:

@@ -9,7 +9,7 @@ from landbridge import errors, peerconfig
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def printed(device: peerconfig.Device, side: peerconfig.Side) -> str:
+def printed(device: peerconfig.Device, side: peerconfig.DeviceSide) -> str:
     try:
         return str(peerconfig.render(device, side))
     except errors.Invalid as problem:

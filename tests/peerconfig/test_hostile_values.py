@@ -36,7 +36,7 @@ HOSTILE = (
 TAME = "Tame-Value-1"
 
 
-def rendered(device: peerconfig.Device, side: peerconfig.Side):
+def rendered(device: peerconfig.Device, side: peerconfig.DeviceSide):
     """The text, or the fields that are refused."""
     try:
         return str(peerconfig.render(device, side))

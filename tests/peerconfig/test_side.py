@@ -9,7 +9,7 @@ from lab import specs
 from landbridge import model, peerconfig
 
 
-def pairs(side: peerconfig.Side):
+def pairs(side: peerconfig.DeviceSide):
     return [(str(pair.device), str(pair.gateway)) for pair in side.selectors]
 
 

@@ -292,7 +292,7 @@ _done_probe = model.RecordedProbe(
         answers=(model.ProbeAnswer(ike_version="v2", mode=None, outcome="chosen", proposal=_took),),
     ),
 )
-#: `peerconfig.Side`, as far as an answer shows it.
+#: `peerconfig.DeviceSide`, as far as an answer shows it.
 _side: Any = SimpleNamespace(
     device_address="198.51.100.2",
     gateway_address="203.0.113.1",

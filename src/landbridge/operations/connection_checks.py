@@ -25,7 +25,7 @@ class CheckedConnection:
     warnings: tuple[model.Warning, ...] = ()
     connection: model.Connection | None = None
     generated: tuple[str, ...] = ()
-    device: peerconfig.Side | None = None
+    device: peerconfig.DeviceSide | None = None
 
 
 @operation("check_vpn_connection", "admin", "long read")

@@ -49,7 +49,7 @@ def side(
     gateway: model.VpnGateway,
     customer_gateway: model.CustomerGateway,
     psk: model.Secret | None = None,
-) -> peerconfig.Side:
+) -> peerconfig.DeviceSide:
     """The connection as the device sees it. Without `psk` it has none."""
     network_id = gateway.network_id or ""
     return peerconfig.side_of(

@@ -12,15 +12,15 @@ place, because no device takes a comment for a key.
 
 from landbridge.peerconfig.catalogue import devices, find, render
 from landbridge.peerconfig.device import PLACEHOLDER, Device, Part, Text
-from landbridge.peerconfig.side import Identity, Pair, Side, side_of
+from landbridge.peerconfig.side import DeviceSide, Identity, Pair, side_of
 
 __all__ = [
     "PLACEHOLDER",
     "Device",
+    "DeviceSide",
     "Identity",
     "Pair",
     "Part",
-    "Side",
     "Text",
     "devices",
     "find",

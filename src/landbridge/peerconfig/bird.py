@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from landbridge.peerconfig.device import Device, Family, Part, lines
-from landbridge.peerconfig.side import Net, Side
+from landbridge.peerconfig.side import DeviceSide, Net
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     """The session announces and accepts only the subnets that the connection names. The reader adds other subnets by hand. On the userland
     data plane the gateway's address is one hop behind its end of the tunnel.
     """
@@ -34,7 +34,7 @@ def _filter(nets: tuple[Net, ...], *, otherwise: str) -> str:
     return f"where net ~ [ {', '.join(map(str, nets))} ]" if nets else otherwise
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     yield "BIRD makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
     yield "with a protocol bfd, add the line bfd; to the session. BFD is optional: the gateway uses it with a device that does."
     if side.device_subnets:

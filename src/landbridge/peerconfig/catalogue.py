@@ -20,7 +20,7 @@ from landbridge.peerconfig import (
     vyos,
 )
 from landbridge.peerconfig.device import PLACEHOLDER, Device, Family, Part, Text
-from landbridge.peerconfig.side import Side
+from landbridge.peerconfig.side import DeviceSide
 
 _FAMILIES = {
     module.FAMILY.device.id: module.FAMILY
@@ -51,7 +51,7 @@ def find(device_id: str) -> Device | None:
     return family.device if family else None
 
 
-def render(device: Device, side: Side) -> Text:
+def render(device: Device, side: DeviceSide) -> Text:
     """The text for a device of the list. Raises `errors.Invalid` with every field that the device cannot carry."""
     family = _FAMILIES[device.id]
     if family.abilities is not None and not family.abilities.interface and side.style == "static":
@@ -64,7 +64,7 @@ def render(device: Device, side: Side) -> Text:
     return Text(device, (Part(first.path, f"{header}\n{first.content}"), *others))
 
 
-def _header(family: Family, side: Side) -> Iterator[str]:
+def _header(family: Family, side: DeviceSide) -> Iterator[str]:
     device = family.device
     yield f"{device.name} ({device.versions}): the other side of VPN connection {_safe_name(side.name)}"
     yield f"Connection {side.connection_id}, style {side.style}. {device.format}"
@@ -80,7 +80,7 @@ def _header(family: Family, side: Side) -> Iterator[str]:
         yield f"Note: {note}"
 
 
-def _proof_note(device: Device, side: Side) -> str:
+def _proof_note(device: Device, side: DeviceSide) -> str:
     if not device.proved:
         return "UNPROVED: this text follows the vendor's manual, and nobody has tried it on this device."
     if side.style not in PROVED_STYLES:
@@ -88,7 +88,7 @@ def _proof_note(device: Device, side: Side) -> str:
     return "Proved: a text like this was used as it is printed, and the tunnel came up."
 
 
-def _selectors_note(side: Side) -> str:
+def _selectors_note(side: DeviceSide) -> str:
     if side.routed:
         return "Selectors: 0.0.0.0/0 on both sides, as on the gateway; routes decide what goes into the tunnel."
     if side.style == "static":

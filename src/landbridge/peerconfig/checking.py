@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from landbridge import model
 from landbridge.peerconfig.device import Abilities, Family, Table, clamp
-from landbridge.peerconfig.side import Identity, Side
+from landbridge.peerconfig.side import DeviceSide, Identity
 
 
-def check(family: Family, side: Side) -> Iterator[model.Violation]:
+def check(family: Family, side: DeviceSide) -> Iterator[model.Violation]:
     name = family.device.name
     if side.style == "bgp" and side.device_asn is None:
         yield model.Violation("bgp_asn", "the customer gateway has no BGP ASN", "a customer gateway with bgp_asn")
@@ -17,7 +17,7 @@ def check(family: Family, side: Side) -> Iterator[model.Violation]:
         yield from _check_tunnel(side, family.abilities, name)
 
 
-def _check_tunnel(side: Side, able: Abilities, name: str) -> Iterator[model.Violation]:
+def _check_tunnel(side: DeviceSide, able: Abilities, name: str) -> Iterator[model.Violation]:
     yield from _check_supported("style", side.style, able.styles, name)
     yield from _check_supported("ikepolicy.ike_version", side.exchange, able.exchanges, name)
     yield from _check_ike(side.ike, able, name)
@@ -78,7 +78,7 @@ def _check_identity(identity: Identity, able: Abilities, name: str) -> Iterator[
         )
 
 
-def clamped_timers(family: Family, side: Side) -> Iterator[str]:
+def clamped_timers(family: Family, side: DeviceSide) -> Iterator[str]:
     """Notes on timers that are outside the device's range: the text has the nearest value."""
     able, dpd = family.abilities, side.ike.dpd
     if able is None:

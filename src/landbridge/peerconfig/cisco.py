@@ -18,7 +18,7 @@ from landbridge.peerconfig.device import (
     psk_line,
     wildcard,
 )
-from landbridge.peerconfig.side import Identity, Side
+from landbridge.peerconfig.side import DeviceSide, Identity
 
 _V2_ENCRYPTION = {
     "aes-128": "aes-cbc-128",
@@ -52,7 +52,7 @@ _IPSEC_LIFETIME = Range(120, 2592000)
 _ANY_HOST = "255.255.255.255"
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     content = lines(
         "configure terminal",
         _ikev2(side) if side.ike.version == "v2" else _ikev1(side),
@@ -65,7 +65,7 @@ def write(side: Side) -> list[Part]:
     return [Part(None, content)]
 
 
-def _ikev2(side: Side) -> list[str]:
+def _ikev2(side: DeviceSide) -> list[str]:
     policy, tag = side.ike, side.tag
     hash_line = "prf" if policy.is_gcm else "integrity"
     remote = side.gateway_identity
@@ -92,7 +92,7 @@ def _ikev2(side: Side) -> list[str]:
     ]
 
 
-def _ikev1(side: Side) -> list[str]:
+def _ikev1(side: DeviceSide) -> list[str]:
     policy, tag, remote = side.ike, side.tag, side.gateway_identity
     return [
         f"crypto isakmp policy {side.number}",
@@ -112,7 +112,7 @@ def _ikev1(side: Side) -> list[str]:
     ]
 
 
-def _ipsec(side: Side) -> list[str]:
+def _ipsec(side: DeviceSide) -> list[str]:
     policy, tag = side.ipsec, side.tag
     gcm = policy.is_gcm
     authentication = "" if gcm else f" {_ESP_AUTHENTICATION[policy.authentication_algorithm]}"
@@ -127,12 +127,12 @@ def _ipsec(side: Side) -> list[str]:
     ]
 
 
-def _access_list(side: Side) -> list[str]:
+def _access_list(side: DeviceSide) -> list[str]:
     rules = (f"permit ip {wildcard(pair.device)} {wildcard(pair.gateway)}" for pair in side.pairs)
     return [f"ip access-list extended {side.tag}", *indent(list(rules), 1)]
 
 
-def _interface(side: Side) -> list[str]:
+def _interface(side: DeviceSide) -> list[str]:
     inner = side.device_inner
     return [
         f"interface Tunnel{side.number}",
@@ -146,7 +146,7 @@ def _interface(side: Side) -> list[str]:
     ]
 
 
-def _routing(side: Side) -> list[str]:
+def _routing(side: DeviceSide) -> list[str]:
     if side.style != "bgp":
         nets = side.gateway_subnets if side.routed else tuple(dict.fromkeys(pair.gateway for pair in side.pairs))
         metric = side.metric // 100
@@ -169,7 +169,7 @@ def _identity(identity: Identity) -> str:
     return f"{'fqdn' if identity.kind == 'fqdn' else 'address'} {identity.text}"
 
 
-def _limits(side: Side) -> Iterator[model.Violation]:
+def _limits(side: DeviceSide) -> Iterator[model.Violation]:
     if side.ike.version == "v1" and side.device_identity.kind == "fqdn":
         yield model.Violation(
             side.device_identity.field,
@@ -178,7 +178,7 @@ def _limits(side: Side) -> Iterator[model.Violation]:
         )
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     yield f"if Tunnel{side.number} is taken, choose another number in all lines."
     if side.style == "bgp" and side.device_subnets:
         yield BLACKHOLES

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from landbridge import model
 from landbridge.model import allowed_values
 from landbridge.model.allowed_values import Range
-from landbridge.peerconfig.side import Net, Side
+from landbridge.peerconfig.side import DeviceSide, Net
 
 #: Replaces the PSK in a comment. It is never a PSK, because the API allows neither < nor >.
 PLACEHOLDER = "<PRE-SHARED-KEY>"
@@ -73,7 +73,7 @@ class Abilities:
     #: offer 0.0.0.0/0.
     bgp_through_pairs: bool = False
     #: Finds what no table can express.
-    limits: Callable[[Side], Iterator[model.Violation]] = lambda _: iter(())
+    limits: Callable[[DeviceSide], Iterator[model.Violation]] = lambda _: iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class Family:
     device: Device
     abilities: Abilities | None
     comment: str
-    write: Callable[[Side], list[Part]]
-    notes: Callable[[Side], Iterator[str]] = lambda _: iter(())
+    write: Callable[[DeviceSide], list[Part]]
+    notes: Callable[[DeviceSide], Iterator[str]] = lambda _: iter(())
 
 
 def lines(*items: str | list[str] | None) -> str:
@@ -136,7 +136,7 @@ def clamp(seconds: int, allowed: Range) -> int:
     return max(allowed.low, min(seconds, allowed.high))
 
 
-def psk_line(side: Side, comment: str, write: Callable[[str], str]) -> str:
+def psk_line(side: DeviceSide, comment: str, write: Callable[[str], str]) -> str:
     """The line with the PSK. Without a PSK it is the same line as a comment, which no device takes for a key."""
     if side.psk is None:
         return f"{comment} {write(PLACEHOLDER)}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.device import PLAIN_NAME, Abilities, Device, Family, Part, clamp, indent, lines, psk_line
-from landbridge.peerconfig.side import Net, Side
+from landbridge.peerconfig.side import DeviceSide, Net
 
 _ENCRYPTION = {
     "aes-128": "aes128",
@@ -20,7 +20,7 @@ _GROUPS = {f"group{number}": str(number) for number in (1, 2, 5, 14, 15, 16, 19,
 _LIFETIME = Range(120, 172800)
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     numbered = enumerate(side.selectors, 1)
     content = lines(
         *_block("vpn ipsec phase1-interface", {side.tag: list(_phase1(side))}),
@@ -43,7 +43,7 @@ def _block(path: str, entries: dict[str, list[str]]) -> list[str]:
     return [f"config {path}", *indent(body, 4), "end"]
 
 
-def _phase1(side: Side) -> Iterator[str]:
+def _phase1(side: DeviceSide) -> Iterator[str]:
     policy, gateway = side.ike, side.gateway_identity
     gcm = "prf" if policy.is_gcm else ""
     yield 'set interface "<WAN-INTERFACE>"'
@@ -68,7 +68,7 @@ def _phase1(side: Side) -> Iterator[str]:
     yield psk_line(side, "#", lambda psk: f"set psksecret {_quoted(psk)}")
 
 
-def _phase2(side: Side, device: Net, gateway: Net) -> list[str]:
+def _phase2(side: DeviceSide, device: Net, gateway: Net) -> list[str]:
     policy = side.ipsec
     gcm = policy.is_gcm
     authentication = "" if gcm else f"-{_AUTHENTICATION[policy.authentication_algorithm]}"
@@ -85,14 +85,14 @@ def _phase2(side: Side, device: Net, gateway: Net) -> list[str]:
     ]
 
 
-def _inner(side: Side) -> list[str]:
+def _inner(side: DeviceSide) -> list[str]:
     if side.device_inner is None or side.gateway_inner is None:
         return []
     remote = f"{side.gateway_inner.ip} {side.gateway_inner.netmask}"
     return [f"set ip {side.device_inner.ip} 255.255.255.255", f"set remote-ip {remote}", "set allowaccess ping"]
 
 
-def _routes(side: Side) -> dict[str, list[str]]:
+def _routes(side: DeviceSide) -> dict[str, list[str]]:
     nets = side.gateway_subnets if side.routed else tuple(dict.fromkeys(pair.gateway for pair in side.pairs))
     distance = f"set distance {side.metric // 10}"
     return {
@@ -100,7 +100,7 @@ def _routes(side: Side) -> dict[str, list[str]]:
     }
 
 
-def _bgp(side: Side) -> list[str]:
+def _bgp(side: DeviceSide) -> list[str]:
     peer = side.gateway_inner.ip if side.gateway_inner else None
     keepalive, hold = side.bgp_timers
     neighbor = [

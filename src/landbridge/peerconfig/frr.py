@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from landbridge.peerconfig.device import BLACKHOLES, LAST_DISTANCE, Device, Family, Part, indent, lines
-from landbridge.peerconfig.side import Net, Side
+from landbridge.peerconfig.side import DeviceSide, Net
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     """FRR carries no route over eBGP without a policy, so there is a prefix list for each direction. On the userland data plane
     the gateway's address is a hop away from its end of the tunnel, and BFD works between such addresses as multihop. Within one
     AS every session is multihop, and FRR refuses the line.
@@ -43,7 +43,7 @@ def _prefix_list(name: str, nets: tuple[Net, ...], *, otherwise: str) -> list[st
     return [f"ip prefix-list {name} seq {5 * number} {rule}" for number, rule in enumerate(rules, 1)]
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     yield "FRR makes no tunnel. An IKE daemon makes it: print the text of that daemon too."
     yield f"BFD needs bfdd=yes in /etc/frr/daemons. Without BFD the session ends {side.bgp_timers[1]} s after the path was cut."
     if side.device_subnets:

@@ -20,7 +20,7 @@ from landbridge.peerconfig.device import (
     psk_line,
     wildcard,
 )
-from landbridge.peerconfig.side import Identity, Side
+from landbridge.peerconfig.side import DeviceSide, Identity
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
 _ESP_ENCRYPTION = _IKE_ENCRYPTION
@@ -30,7 +30,7 @@ _IKE_LIFETIME = Range(60, 604800)
 _IPSEC_LIFETIME = Range(30, 604800)
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     content = lines(
         "system-view",
         _ike_proposal(side),
@@ -42,7 +42,7 @@ def write(side: Side) -> list[Part]:
     return [Part(None, content)]
 
 
-def _ike_proposal(side: Side) -> list[str]:
+def _ike_proposal(side: DeviceSide) -> list[str]:
     policy = side.ike
     hash_name = _AUTHENTICATION[policy.authentication_algorithm]
     v2 = [f" integrity-algorithm hmac-{_hmac(hash_name)}", f" prf hmac-{_hmac(hash_name)}"]
@@ -61,7 +61,7 @@ def _hmac(name: str) -> str:
     return {"sha1": "sha1-96", "md5": "md5-96"}.get(name, name)
 
 
-def _ike_peer(side: Side) -> list[str]:
+def _ike_peer(side: DeviceSide) -> list[str]:
     policy = side.ike
     versions = ["undo version 1", "version 2"] if policy.version == "v2" else ["undo version 2", "version 1"]
     mode = [f"exchange-mode {policy.negotiation_mode}"] if policy.version == "v1" else []
@@ -87,7 +87,7 @@ def _identity(end: str, identity: Identity) -> list[str]:
     return [f"{end}-id-type {identity.kind}", f"{end}-id {identity.text}"]
 
 
-def _ipsec_proposal(side: Side) -> list[str]:
+def _ipsec_proposal(side: DeviceSide) -> list[str]:
     policy = side.ipsec
     return [
         f"ipsec proposal {side.tag}",
@@ -99,13 +99,13 @@ def _ipsec_proposal(side: Side) -> list[str]:
     ]
 
 
-def _protection(side: Side) -> list[str]:
+def _protection(side: DeviceSide) -> list[str]:
     pfs = [f" pfs dh-{side.ipsec.pfs}"] if side.ipsec.pfs in _GROUPS else []
     duration = clamp(side.ipsec.lifetime_seconds, _IPSEC_LIFETIME)
     return [f" ike-peer {side.tag}", f" proposal {side.tag}", *pfs, f" sa duration time-based {duration}"]
 
 
-def _by_routes(side: Side) -> list[str]:
+def _by_routes(side: DeviceSide) -> list[str]:
     name, inner = f"Tunnel0/0/{side.number}", side.device_inner
     return [
         f"ipsec profile {side.tag}",
@@ -122,7 +122,7 @@ def _by_routes(side: Side) -> list[str]:
     ]
 
 
-def _routes(side: Side, name: str) -> list[str]:
+def _routes(side: DeviceSide, name: str) -> list[str]:
     preference = 60 if side.metric == 100 else 80
     return [
         f"ip route-static {net.network_address} {net.netmask} {name} preference {preference}"
@@ -130,7 +130,7 @@ def _routes(side: Side, name: str) -> list[str]:
     ]
 
 
-def _bgp(side: Side) -> list[str]:
+def _bgp(side: DeviceSide) -> list[str]:
     peer = side.gateway_inner.ip if side.gateway_inner else None
     keepalive, hold = side.bgp_timers
     return [
@@ -150,7 +150,7 @@ def _bgp(side: Side) -> list[str]:
     ]
 
 
-def _by_policy(side: Side) -> list[str]:
+def _by_policy(side: DeviceSide) -> list[str]:
     rules = (
         f" rule permit ip source {wildcard(pair.device)} destination {wildcard(pair.gateway)}" for pair in side.pairs
     )
@@ -170,14 +170,14 @@ def _by_policy(side: Side) -> list[str]:
     ]
 
 
-def _inner(side: Side) -> list[str]:
+def _inner(side: DeviceSide) -> list[str]:
     """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     if not side.probed or side.device_inner is None:
         return []
     return [f"interface LoopBack{side.number}", f" ip address {side.device_inner.ip} 255.255.255.255", " quit"]
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     if side.style == "bgp" and side.device_subnets:
         yield BLACKHOLES
     if not side.routed:

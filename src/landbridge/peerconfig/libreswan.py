@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from landbridge import model
 from landbridge.model.allowed_values import Range
 from landbridge.peerconfig.device import Abilities, Device, Family, Part, indent, lines, psk_line
-from landbridge.peerconfig.side import Identity, Side
+from landbridge.peerconfig.side import DeviceSide, Identity
 
 _ENCRYPTION = {
     "aes-128": "aes128",
@@ -20,7 +20,7 @@ _AUTHENTICATION = {"md5": "md5", "sha1": "sha1", "sha2-256": "sha2_256", "sha2-3
 _GROUPS = {f"group{number}": f"dh{number}" for number in (5, 14, 15, 16, 19, 20, 21)}
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     folder = "/etc/ipsec.d"
     numbered = enumerate(_selectors(side), 1)
     connections = lines(
@@ -36,7 +36,7 @@ def write(side: Side) -> list[Part]:
     return [Part(f"{folder}/{side.tag}.conf", connections), Part(f"{folder}/{side.tag}.secrets", secrets)]
 
 
-def _common(side: Side) -> list[str]:
+def _common(side: DeviceSide) -> list[str]:
     """`auto` is in each conn of a pair, because this conn alone is no tunnel. Without narrowing pluto refuses a gateway
     that starts with 0.0.0.0/0, and then gives up its own attempt for that IKE SA.
     """
@@ -64,12 +64,12 @@ def _common(side: Side) -> list[str]:
     ]
 
 
-def _selectors(side: Side) -> Iterator[list[str]]:
+def _selectors(side: DeviceSide) -> Iterator[list[str]]:
     for pair in side.selectors:
         yield [f"auto={_start(side)}", f"leftsubnet={pair.device}", f"rightsubnet={pair.gateway}"]
 
 
-def _start(side: Side) -> str:
+def _start(side: DeviceSide) -> str:
     """pluto loses CHILD_SAs of crossing exchanges when both ends start at once: seen with two pairs in IKEv2 and in
     IKEv1. For a connection with pairs the gateway starts each of them, so pluto starts on traffic only.
     """
@@ -78,7 +78,7 @@ def _start(side: Side) -> str:
     return "ondemand" if by_gateway else "start"
 
 
-def _ike_proposal(side: Side) -> str:
+def _ike_proposal(side: DeviceSide) -> str:
     policy = side.ike
     return "-".join(
         (
@@ -89,7 +89,7 @@ def _ike_proposal(side: Side) -> str:
     )
 
 
-def _esp_proposal(side: Side) -> str:
+def _esp_proposal(side: DeviceSide) -> str:
     policy = side.ipsec
     gcm = policy.is_gcm
     parts = [
@@ -106,14 +106,14 @@ def _identity(identity: Identity) -> str:
     return f"@{identity.text}" if identity.kind == "fqdn" else identity.text
 
 
-def _limits(side: Side) -> Iterator[model.Violation]:
+def _limits(side: DeviceSide) -> Iterator[model.Violation]:
     if side.ike.version == "v1" and side.ipsec.pfs in ("group19", "group20", "group21"):
         yield model.Violation(
             "ipsecpolicy.pfs", f"Libreswan cannot do {side.ipsec.pfs} in IKEv1", "group5 to group16, or ike_version v2"
         )
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     if side.ike.version == "v1":
         yield "IKEv1 is off by default: write ikev1-policy=accept into `config setup` of /etc/ipsec.conf."
     if side.probed and side.style != "bgp":

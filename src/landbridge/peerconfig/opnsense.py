@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from landbridge.model import strongswan_proposals
 from landbridge.peerconfig import pfsense, worksheet
 from landbridge.peerconfig.device import PLAIN_NAME, PRINTABLE, Abilities, Device, Family, Part
-from landbridge.peerconfig.side import Pair, Side
+from landbridge.peerconfig.side import DeviceSide, Pair
 
 #: Its pages offer no more.
 _ENCRYPTION = {ours: theirs for ours, theirs in strongswan_proposals.ENCRYPTION.items() if ours != "3des"}
@@ -15,7 +15,7 @@ _GROUPS = {
 }
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     ids = [("Local Identifier", side.device_identity.text), ("Remote Identifier", side.gateway_identity.text)]
     pages = [
         ("VPN > IPsec > Pre-Shared Keys > Add", [*ids, ("Pre-Shared Key", worksheet.psk(side)), ("Type", "PSK")]),
@@ -28,7 +28,7 @@ def write(side: Side) -> list[Part]:
     return [Part(None, worksheet.write(pages))]
 
 
-def _connection(side: Side) -> Iterator[tuple[str, str]]:
+def _connection(side: DeviceSide) -> Iterator[tuple[str, str]]:
     policy = side.ike
     yield "Description", side.tag
     yield "Proposals", strongswan_proposals.ike_proposal(policy)
@@ -45,7 +45,7 @@ def _connection(side: Side) -> Iterator[tuple[str, str]]:
     yield "Keyingtries", "0"
 
 
-def _child(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
+def _child(side: DeviceSide, pair: Pair) -> Iterator[tuple[str, str]]:
     policy = side.ipsec
     yield "Mode", "Tunnel"
     yield "Policies", "off" if side.routed else "on"
@@ -60,7 +60,7 @@ def _child(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
     yield "Rekey time (s)", str(policy.lifetime_seconds)
 
 
-def _routing(side: Side) -> Iterator[worksheet.Page]:
+def _routing(side: DeviceSide) -> Iterator[worksheet.Page]:
     if not side.routed:
         if side.probed:
             yield "Interfaces > Virtual IPs > Settings > Add", _inner(side)
@@ -82,13 +82,13 @@ def _routing(side: Side) -> Iterator[worksheet.Page]:
     yield "System > Routes > Configuration", [(str(net), f"via {inner}") for net in side.gateway_subnets]
 
 
-def _inner(side: Side) -> list[tuple[str, str]]:
+def _inner(side: DeviceSide) -> list[tuple[str, str]]:
     """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     inner = side.device_inner
     return [("Mode", "IP Alias"), ("Interface", "Loopback"), ("Network / Address", f"{inner.ip if inner else ''}/32")]
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     yield "add a pass rule on the IPsec interface of Firewall > Rules."
     if side.style == "bgp":
         yield "leave Network Import-Check off: with it, a network is announced only when the firewall has a route to it."

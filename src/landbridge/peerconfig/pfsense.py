@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from landbridge.peerconfig import worksheet
 from landbridge.peerconfig.device import PLAIN_NAME, PRINTABLE, Abilities, Device, Family, Part
-from landbridge.peerconfig.side import Identity, Pair, Side
+from landbridge.peerconfig.side import DeviceSide, Identity, Pair
 
 _ENCRYPTION = {
     "aes-128": "AES, 128 bits",
@@ -19,13 +19,13 @@ _AUTHENTICATION = {"sha1": "SHA1", "sha2-256": "SHA256", "sha2-384": "SHA384", "
 _GROUPS = {f"group{number}": str(number) for number in (1, 2, 5, 14, 15, 16, 19, 20, 21)}
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     phase2 = (("VPN > IPsec > Tunnels > Add P2", list(_phase2(side, pair))) for pair in side.selectors)
     pages = [("VPN > IPsec > Tunnels > Add P1", list(_phase1(side))), *phase2, *_routing(side)]
     return [Part(None, worksheet.write(pages))]
 
 
-def _phase1(side: Side) -> Iterator[tuple[str, str]]:
+def _phase1(side: DeviceSide) -> Iterator[tuple[str, str]]:
     policy = side.ike
     yield "Description", side.tag
     yield "Key Exchange version", f"IKE{policy.version}"
@@ -50,7 +50,7 @@ def _phase1(side: Side) -> Iterator[tuple[str, str]]:
     yield "Max failures", "3"
 
 
-def _phase2(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
+def _phase2(side: DeviceSide, pair: Pair) -> Iterator[tuple[str, str]]:
     policy = side.ipsec
     yield "Mode", "Routed (VTI)" if side.routed else "Tunnel IPv4"
     yield "Local Network", str(side.device_inner) if side.routed else f"Network {pair.device}"
@@ -68,7 +68,7 @@ def _phase2(side: Side, pair: Pair) -> Iterator[tuple[str, str]]:
         yield "Keep Alive", "on (Enable periodic keep alive check)"
 
 
-def _routing(side: Side) -> Iterator[worksheet.Page]:
+def _routing(side: DeviceSide) -> Iterator[worksheet.Page]:
     if not side.routed:
         if side.probed:
             yield "Firewall > Virtual IPs > Add", _inner(side)
@@ -81,13 +81,13 @@ def _routing(side: Side) -> Iterator[worksheet.Page]:
     yield "System > Routing > Static Routes", [(str(net), f"via {gateway}") for net in side.gateway_subnets]
 
 
-def _inner(side: Side) -> list[tuple[str, str]]:
+def _inner(side: DeviceSide) -> list[tuple[str, str]]:
     """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     inner = side.device_inner
     return [("Type", "IP Alias"), ("Interface", "Localhost"), ("Address", f"{inner.ip if inner else ''}/32")]
 
 
-def bgp(side: Side) -> list[tuple[str, str]]:
+def bgp(side: DeviceSide) -> list[tuple[str, str]]:
     return [
         ("Local AS", str(side.device_asn)),
         ("Neighbor", str(side.gateway_inner and side.gateway_inner.ip)),
@@ -101,7 +101,7 @@ def _identity(identity: Identity) -> str:
     return f"{'Fully qualified domain name' if identity.kind == 'fqdn' else 'IP address'}, {identity.text}"
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     yield "add a pass rule on the IPsec tab of Firewall > Rules."
     if side.style == "bgp":
         yield "FRR exchanges no route over eBGP without a policy: choose a route map that permits the networks, in and out, in the neighbor's Peer Filtering."

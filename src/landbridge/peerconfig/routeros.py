@@ -5,7 +5,7 @@ cannot be used.
 from collections.abc import Iterator
 
 from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, lines, psk_line
-from landbridge.peerconfig.side import Identity, Interface, Side
+from landbridge.peerconfig.side import DeviceSide, Identity, Interface
 
 _IKE_ENCRYPTION = {"aes-128": "aes-128", "aes-192": "aes-192", "aes-256": "aes-256", "3des": "3des"}
 _ESP_ENCRYPTION = {
@@ -32,7 +32,7 @@ _GROUPS = {
 _EXCHANGE = {"v2": "ike2", "v1 main": "main", "v1 aggressive": "aggressive"}
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     """One command makes the identity and has the PSK in it. Without a PSK RouterOS would take an empty one, so the
     whole command is a comment.
     """
@@ -71,7 +71,7 @@ def _address(tag: str, inner: Interface) -> str:
     return f"/ip address add interface={tag} address={inner.ip}/32"
 
 
-def _profile(side: Side) -> str:
+def _profile(side: DeviceSide) -> str:
     policy = side.ike
     return (
         f"enc-algorithm={_IKE_ENCRYPTION[policy.encryption_algorithm]}"
@@ -81,7 +81,7 @@ def _profile(side: Side) -> str:
     )
 
 
-def _proposal(side: Side) -> str:
+def _proposal(side: DeviceSide) -> str:
     policy = side.ipsec
     gcm = policy.is_gcm
     authentication = "null" if gcm else _ESP_AUTHENTICATION[policy.authentication_algorithm]
@@ -91,11 +91,11 @@ def _proposal(side: Side) -> str:
     )
 
 
-def _local(side: Side) -> str:
+def _local(side: DeviceSide) -> str:
     return f" local-address={side.device_address}" if side.device_address else ""
 
 
-def _ids(side: Side) -> str:
+def _ids(side: DeviceSide) -> str:
     return f"my-id={_identity(side.device_identity)} remote-id={_identity(side.gateway_identity)} generate-policy=no"
 
 
@@ -110,7 +110,7 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     yield "move the srcnat rules above the masquerade rule."
     if side.dials:
         yield (

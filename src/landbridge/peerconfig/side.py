@@ -38,7 +38,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class DeviceSide:
     """The effective values of one connection, from the side of the device. `device` is the end that the text
     configures, and `gateway` is the other end.
     """
@@ -136,7 +136,7 @@ def side_of(
     plane: model.Plane,
     psk: model.Secret | None = None,
     abilities: model.Abilities | None = None,
-) -> Side:
+) -> DeviceSide:
     """The device's view. `network`: the local side of a gateway that names no subnets (er). Without `psk` the text has
     no PSK. `abilities`: those of the gateway's engine; without them the engine carries everything.
     """
@@ -146,7 +146,7 @@ def side_of(
     inner = traffic_selectors.inner_addresses(connection)
     warning = model.uncarried(connection, abilities) if abilities else None
     address = customer_gateway.address_for(connection.style)
-    return Side(
+    return DeviceSide(
         connection_id=connection.id,
         name=connection.name,
         style=connection.style,

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from landbridge.model import strongswan_proposals
 from landbridge.peerconfig.device import PRINTABLE, Abilities, Device, Family, Part, indent, lines, psk_line
-from landbridge.peerconfig.side import Identity, Side
+from landbridge.peerconfig.side import DeviceSide, Identity
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     content = lines(
         "connections {",
         f"  {side.tag} {{",
@@ -28,7 +28,7 @@ def write(side: Side) -> list[Part]:
     return [Part(f"/etc/swanctl/conf.d/{side.tag}.conf", content)]
 
 
-def _connection(side: Side) -> list[str]:
+def _connection(side: DeviceSide) -> list[str]:
     policy = side.ike
     v1 = [f"aggressive = {'yes' if side.aggressive else 'no'}", f"dpd_timeout = {side.dpd_timeout}s"]
     return [
@@ -47,7 +47,7 @@ def _connection(side: Side) -> list[str]:
     ]
 
 
-def _selectors(side: Side) -> list[tuple[str, str]]:
+def _selectors(side: DeviceSide) -> list[tuple[str, str]]:
     """The selectors of the device and of the gateway. A gateway that asks for 0.0.0.0/0 gets one CHILD_SA: in IKEv2
     this CHILD_SA has all subnets. In IKEv1 a CHILD_SA has one pair.
     """
@@ -58,7 +58,7 @@ def _selectors(side: Side) -> list[tuple[str, str]]:
     return [(str(pair.device), str(pair.gateway)) for pair in side.selectors]
 
 
-def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
+def _child(side: DeviceSide, number: int, device: str, gateway: str) -> list[str]:
     """The device rekeys no earlier than the gateway, and its SAs expire later."""
     seconds = side.ipsec.lifetime_seconds
     return [
@@ -74,7 +74,7 @@ def _child(side: Side, number: int, device: str, gateway: str) -> list[str]:
     ]
 
 
-def _starts(side: Side) -> list[str]:
+def _starts(side: DeviceSide) -> list[str]:
     """A device that dials in starts again after a DELETE of the gateway, and on traffic after any failure. A device that the gateway dials
     must not start by itself: after the gateway deletes a duplicate IKE_SA, the device would make it again, and so on for ever.
     """
@@ -99,7 +99,7 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     if side.device_address:
         yield f"behind NAT write the device's own address in place of local_addrs = {side.device_address}, and keep the ids."
     if side.aggressive:

@@ -16,7 +16,7 @@ from landbridge.peerconfig.device import (
     lines,
     psk_line,
 )
-from landbridge.peerconfig.side import Identity, Side
+from landbridge.peerconfig.side import DeviceSide, Identity
 
 _ENCRYPTION = {
     "aes-128": "aes128",
@@ -33,7 +33,7 @@ _PFS = {f"group{number}": f"dh-group{number}" for number in _NUMBERS}
 _LIFETIME = Range(30, 86400)
 
 
-def write(side: Side) -> list[Part]:
+def write(side: DeviceSide) -> list[Part]:
     content = lines(
         "configure",
         *(f"set vpn ipsec ike-group {side.tag} {rest}" for rest in _ike_group(side)),
@@ -49,7 +49,7 @@ def write(side: Side) -> list[Part]:
     return [Part(None, content)]
 
 
-def _ike_group(side: Side) -> Iterator[str]:
+def _ike_group(side: DeviceSide) -> Iterator[str]:
     policy = side.ike
     yield f"key-exchange ike{policy.version}"
     if policy.version == "v1":
@@ -67,7 +67,7 @@ def _ike_group(side: Side) -> Iterator[str]:
         yield f"proposal 1 prf prf{_AUTHENTICATION[policy.authentication_algorithm]}"
 
 
-def _esp_group(side: Side) -> Iterator[str]:
+def _esp_group(side: DeviceSide) -> Iterator[str]:
     policy = side.ipsec
     yield f"lifetime {clamp(policy.lifetime_seconds, _LIFETIME)}"
     yield "mode tunnel"
@@ -77,7 +77,7 @@ def _esp_group(side: Side) -> Iterator[str]:
         yield f"proposal 1 hash {_AUTHENTICATION[policy.authentication_algorithm]}"
 
 
-def _peer(side: Side) -> Iterator[str]:
+def _peer(side: DeviceSide) -> Iterator[str]:
     yield "authentication mode pre-shared-secret"
     yield f"authentication local-id '{_identity(side.device_identity)}'"
     yield f"authentication remote-id '{_identity(side.gateway_identity)}'"
@@ -95,14 +95,14 @@ def _peer(side: Side) -> Iterator[str]:
         yield f"tunnel {number} remote prefix {pair.gateway}"
 
 
-def _inner(side: Side) -> list[str]:
+def _inner(side: DeviceSide) -> list[str]:
     """The address that the gateway probes. Without a tunnel interface no other interface has it."""
     if not side.probed or side.device_inner is None:
         return []
     return [f"set interfaces dummy dum{side.number} address {side.device_inner.ip}/32"]
 
 
-def _routing(side: Side) -> list[str]:
+def _routing(side: DeviceSide) -> list[str]:
     name = f"vti{side.number}"
     found = [f"set interfaces vti {name} address {side.device_inner}"] if side.device_inner else []
     if side.style == "static":
@@ -126,7 +126,7 @@ def _identity(identity: Identity) -> str:
     return identity.text
 
 
-def _notes(side: Side) -> Iterator[str]:
+def _notes(side: DeviceSide) -> Iterator[str]:
     yield "VyOS 1.4 may also need the outer interface: set vpn ipsec interface <WAN-INTERFACE>"
     if side.routed:
         yield f"if vti{side.number} is taken, choose another number in all lines. Also run: set vpn ipsec options disable-route-autoinstall."

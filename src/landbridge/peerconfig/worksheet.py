@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from landbridge.peerconfig.device import PLACEHOLDER
-from landbridge.peerconfig.side import Side
+from landbridge.peerconfig.side import DeviceSide
 
 Page = tuple[str, list[tuple[str, str]]]
 
@@ -15,6 +15,6 @@ def write(pages: Iterable[Page]) -> str:
     )
 
 
-def psk(side: Side) -> str:
+def psk(side: DeviceSide) -> str:
     """A worksheet is not pasted into a device, so the placeholder needs no comment."""
     return side.psk.reveal() if side.psk is not None else f"{PLACEHOLDER} (not shown)"

@@ -28,7 +28,7 @@ class Pair(Protocol):
     def gateway(self) -> object: ...
 
 
-class Side(Protocol):
+class DeviceSide(Protocol):
     """A connection as the device sees it. `str` of an address or a block writes it."""
 
     @property
@@ -137,7 +137,7 @@ def check(
     warnings: Iterable[model.Warning],
     connection: model.Connection | None,
     generated: Sequence[str],
-    side: Side | None,
+    side: DeviceSide | None,
 ) -> dict[str, Any]:
     return shapes.without_none(
         valid=not violations,
@@ -149,7 +149,7 @@ def check(
     )
 
 
-def _device(side: Side) -> dict[str, Any]:
+def _device(side: DeviceSide) -> dict[str, Any]:
     bgp = side.style == "bgp"
     return shapes.without_none(
         local_address=_text(side.device_address),
