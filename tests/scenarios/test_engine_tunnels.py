@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -120,6 +121,23 @@ def test_clear_text_from_the_underlay_that_claims_to_come_from_the_vpc_enters_no
             sites.inject(bench.world.wan, end, wan, sites.VPC_HOST, HOST)
         assert sites.ping(bench.world.vpc_host, HOST)
     assert {packet.kind for packet in packets if packet.source == sites.VPC_HOST} == {"icmp"}
+
+
+@pytest.mark.parametrize("is_older", [False, True], ids=["by this version", "by an earlier one"])
+def test_what_charon_says_is_heard_once_however_it_was_started(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, is_older: bool
+):
+    if is_older:
+        text = re.sub(r".*(ike_name|time_add_ms) = yes\n", "", charon._CONFIGURATION)
+        monkeypatch.setattr(charon, "_CONFIGURATION", text)
+    bench.world.add_device(tunnel(psk="Some-Other-9"))
+    refused = "received AUTHENTICATION_FAILED notify error"
+    [down] = bench.until(lambda seen: refused in cycles.lines(seen.connections[0]), specs.connection())
+    first = down.attempts[0]
+    exchanged = [message.exchange for message in first.facts if isinstance(message, negotiation.Message)]
+    assert exchanged == ["IKE_SA_INIT", "IKE_SA_INIT", "IKE_AUTH", "IKE_AUTH"]
+    assert [said.line for said in negotiation.lines(first.facts)].count(refused) == 1
+    assert first.outcome == "refused_by_device"
 
 
 def test_a_policy_ikev1_tunnel_has_a_child_per_destination(bench: Bench):

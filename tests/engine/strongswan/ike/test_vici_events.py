@@ -167,3 +167,43 @@ def test_an_answer_ends_the_silence(questioned: Ears):
     vici_protocol.Transport(questioned.charon).send(bytes([Packet.CMD_RESPONSE]))
     questioned.watcher._receive(selectors.DefaultSelector(), questioned.subscription)
     assert questioned.silence.seconds() == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "noise"),
+    [
+        ("sending DPD request", True),
+        ("sending keep alive to 198.51.100.2[4500]", True),
+        ("generating INFORMATIONAL request 6 [ ]", True),
+        ("parsed INFORMATIONAL response 7 [ ]", True),
+        ("parsed INFORMATIONAL_V1 request 2841 [ HASH N(DPD_ACK) ]", True),
+        ("parsed INFORMATIONAL request 7 [ D ]", False),
+        ("parsed IKE_AUTH response 1 [ N(AUTH_FAILED) ]", False),
+        ("received AUTHENTICATION_FAILED notify error", False),
+        ("peer is sending packets", False),
+    ],
+)
+def test_what_charon_says_all_the_time_is_noise(line: str, *, noise: bool):
+    assert vici_events.NoiseFilter().matches(b"3", line.encode()) is noise
+
+
+def test_a_packet_is_news_once_for_each_place_and_sa():
+    noise = vici_events.NoiseFilter()
+    lines = [f"received packet: from 198.51.100.2[{port}] to 203.0.113.10[500] (92 bytes)" for port in (500, 4500)]
+    assert [noise.matches(sa, line.encode()) for sa in (b"3", b"4") for line in lines] == [False] * 4
+    assert [noise.matches(sa, line.encode()) for sa in (b"3", b"4") for line in lines] == [True] * 4
+
+
+def test_a_packet_of_another_size_is_news():
+    """The size tells whether a refusal that charon does not read is encrypted."""
+    noise = vici_events.NoiseFilter()
+    lines = [f"received packet: from 198.51.100.2[500] to 203.0.113.10[500] ({size} bytes)" for size in (488, 56)]
+    assert [noise.matches(b"3", line.encode()) for line in lines * 2] == [False, False, True, True]
+
+
+def test_who_sent_last_is_known_although_it_is_no_news():
+    noise = vici_events.NoiseFilter()
+    for unique_id in (b"7", b"3341", b"7"):
+        noise.matches(unique_id, b"sending packet: from 203.0.113.10[500] to 198.51.100.2[500] (92 bytes)")
+    noise.matches(b"5", b"received packet: from 198.51.100.2[500] to 203.0.113.10[500] (92 bytes)")
+    assert noise.last_to_send == "7"

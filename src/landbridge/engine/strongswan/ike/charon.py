@@ -6,7 +6,6 @@ This module may not know what a connection is. `daemon` has the life cycle.
 import contextlib
 import os
 import re
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -85,6 +84,9 @@ charon-systemd {{
       append = yes
       flush_line = yes
       time_format = %Y-%m-%dT%H:%M:%S
+      # The service reads the file: what a line is about, and when it was written.
+      time_add_ms = yes
+      ike_name = yes
       default = 1
     }}
   }}
@@ -168,6 +170,14 @@ def plane(folder: Path) -> model.Plane | None:
     return "userland" if plugins and _USERLAND in plugins[1].split() else "kernel"
 
 
+def names_ike_sas(folder: Path) -> bool:
+    """Whether the lines of the log file name their IKE_SAs: not when an earlier version of Landbridge started the charon."""
+    try:
+        return "ike_name = yes" in (folder / CHARON.configuration_file).read_text()
+    except FileNotFoundError:
+        return False
+
+
 class Start(NamedTuple):
     """The start of a charon. `restarts`: the number of restarts that had been requested by then. `died`: the charon before ended by itself
     or did not answer.
@@ -187,12 +197,3 @@ def started(folder: Path) -> Start:
     except FileNotFoundError:
         return Start()
     return Start(int(found[1]), at, bool(found[2])) if found else Start(at=at)
-
-
-def shorten_log(folder: Path) -> None:
-    """Keeps the last full log as charon.log.1. charon appends, so what it writes next stands at the beginning."""
-    log = folder / CHARON.log_file
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LOG_LIMIT:
-            shutil.copyfile(log, folder / "charon.log.1")
-            os.truncate(log, 0)

@@ -1,4 +1,4 @@
-"""One look at what charon holds for a gateway. It changes nothing but the length of charon's log."""
+"""One look at what charon holds for a gateway. It changes nothing."""
 
 import dataclasses
 from collections.abc import Collection
@@ -24,7 +24,6 @@ def look(
         connection = charon.CHARON.connect(folder)
     except daemon.NOT_LISTENING:
         return IkeState(**_of(start), recently_initiated=frozenset(recently_initiated))
-    charon.shorten_log(folder)
     with connection:
         conns, secrets, sas = vici_session.look(connection)
     ends, found = parse_ends(conns), parse_sas(sas)

@@ -27,11 +27,10 @@ _KEPT = 10_000
 
 @dataclass(slots=True)
 class _Request:
-    """`sent`: the time of the first sending, by the monotonic clock. `needle`: the bytes that a VICI packet about the same IKE_SA contains."""
+    """`sent`: the time of the first sending, by the monotonic clock."""
 
     id: str
     sent: float
-    needle: bytes
 
 
 class UnansweredRequests:
@@ -40,10 +39,6 @@ class UnansweredRequests:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: dict[str, _Request] = {}
-
-    def concerns(self, packet: bytes) -> bool:
-        """Whether an event of VICI tells of an IKE_SA that waits for an answer. Cheap: it is asked for every line that charon says."""
-        return any(request.needle in packet for request in tuple(self._requests.values()))
 
     def add(self, unique_id: str | None, line: str) -> bool:
         """Whether the line tells that a request has just been sent again for the first time."""
@@ -66,10 +61,11 @@ class UnansweredRequests:
             if len(self._requests) >= _KEPT:
                 self._requests.clear()
             sent = time.monotonic() - count * charon.FIRST_RETRANSMIT
-            self._requests[unique_id] = _Request(message_id, sent, _needle(unique_id))
+            self._requests[unique_id] = _Request(message_id, sent)
             return True
 
     def is_waiting(self, unique_id: str) -> bool:
+        """Cheap: it is asked for every line that charon says."""
         return unique_id in self._requests
 
     def seconds(self, negotiating: Collection[str]) -> dict[str, float]:
@@ -89,9 +85,3 @@ class UnansweredRequests:
         with self._lock:
             for gone in self._requests.keys() - unique_ids:
                 del self._requests[gone]
-
-
-def _needle(unique_id: str) -> bytes:
-    """A key with its value as VICI writes them: type 3, lengths of 1 and 2 bytes."""
-    key, value = b"ikesa-uniqueid", unique_id.encode()
-    return b"\x03" + bytes([len(key)]) + key + len(value).to_bytes(2, "big") + value

@@ -1,10 +1,11 @@
-"""Listens to the events of every charon of this machine, in one thread.
+"""Listens to the events of every charon of this machine, and reads their logs, in one thread.
 
-This module changes nothing. It keeps the log lines and says in which gateway something happened; a look finds out what. It finds a
+This module changes nothing but the length of a log. It keeps the log lines and says in which gateway something happened; a look finds out what. It finds a
 charon that comes back by its socket.
 """
 
 import contextlib
+import logging
 import math
 import select
 import selectors
@@ -27,13 +28,17 @@ from landbridge.engine.strongswan.ike import (
     attempts,
     charon,
     line_rules,
+    log_file,
     silences,
     unanswered_requests,
     vici_protocol,
 )
 
+log = logging.getLogger(__name__)
+
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
-EVENTS = ("log", "ike-updown", "child-updown")
+EVENTS = ("ike-updown", "child-updown")
+LOG_EVENT = "log"
 #: Seconds. Events come in bursts: a burst is read at once, and one look answers it.
 BURST_PAUSE = 0.05
 DEBOUNCE = 0.02
@@ -48,7 +53,7 @@ SCAN = 1.0
 #: events.
 QUESTION_PAUSE = 5.0
 ANSWER_TIME = 5.0
-#: Seconds within which `stop` is noticed.
+#: Seconds between two readings of the logs, within which `stop` is noticed, too.
 TICK = 0.2
 
 _LENGTH = struct.Struct("!I")
@@ -58,45 +63,33 @@ _KEEPING_ALIVE = (b"sending keep alive", b"sending DPD request")
 _MESSAGES = (b"generating INFORMATIONAL", b"parsed INFORMATIONAL")
 _EMPTY = (b"[ ]", b"N(DPD) ]", b"N(DPD_ACK) ]")
 _PACKETS = (b"sending packet", b"received packet")
-#: Before the length and the text of an IKE_SA's unique id.
-_NUMBER = b"ikesa-uniqueid"
-#: Packets of SAs that are known, as charon writes them, of one gateway.
+#: Lines about packets that are known, of one gateway.
 PACKETS_KEPT = 20_000
 #: Seconds between looks because of lines, and because of late answers. A peer can make charon log many lines.
 LINE_LOOK_PAUSE = 2.0
 
 
 class NoiseFilter:
-    """Recognizes the log lines that charon writes all the time while nothing changes: nearly all of its lines. It does not parse them, which
-    takes a hundredth of the time.
-    """
+    """Recognizes the log lines that charon writes all the time while nothing changes: nearly all of its lines. The others take much longer to read."""
 
     def __init__(self) -> None:
-        self._packets: set[bytes] = set()
-        self._sent = b""
+        self._packets: set[tuple[bytes, bytes]] = set()
+        self._last_to_send = b""
 
-    def matches(self, packet: bytes) -> bool:
-        """Whether the VICI packet is a log line without news. A line about an IKE packet is news when the addresses, the ports or the size have
-        not occurred before.
-        """
-        at = packet.find(b"\x03\x03msg")
-        if at < 0 or not packet.startswith(b"\x07\x03log"):
-            return False
-        line = packet[at + 7 :]
-        if line.startswith(_PACKETS):
-            key = packet[packet.find(_NUMBER) :]
-            if line.startswith(b"sending"):
-                self._sent = key
-            return self._is_known(key)
-        return line.startswith(_KEEPING_ALIVE) or (line.startswith(_MESSAGES) and line.endswith(_EMPTY))
+    def matches(self, unique_id: bytes, text: bytes) -> bool:
+        """Whether a line has no news. A line about an IKE packet is news when the addresses, the ports or the size have not occurred before."""
+        if text.startswith(_PACKETS):
+            if text.startswith(b"sending"):
+                self._last_to_send = unique_id
+            return self._is_known((unique_id, text))
+        return text.startswith(_KEEPING_ALIVE) or (text.startswith(_MESSAGES) and text.endswith(_EMPTY))
 
     @property
     def last_to_send(self) -> str:
         """The unique id of the IKE_SA that sent the last packet."""
-        begin = len(_NUMBER) + 2
-        return self._sent[begin : begin + int.from_bytes(self._sent[begin - 2 : begin], "big")].decode()
+        return self._last_to_send.decode()
 
-    def _is_known(self, packet: bytes) -> bool:
+    def _is_known(self, packet: tuple[bytes, bytes]) -> bool:
         if packet in self._packets:
             return True
         if len(self._packets) >= PACKETS_KEPT:
@@ -108,18 +101,26 @@ class NoiseFilter:
 @dataclass(slots=True)
 class _Subscription:
     """`received`: the beginning of a packet; its rest must come by `due`. `next_line_look`: when the last look because of a line is due.
-    `asked`: when a question was asked that has no answer yet; `ask_at`: when the next question is due.
+    `asked`: when a question was asked that has no answer yet; `ask_at`: when the next question is due. `log`: the log file, None as long as it is not found.
+    `log_events`: the lines come as events of VICI, since those of the file do not name their IKE_SAs.
     """
 
     gateway_id: str
     folder: Path
     socket: socket.socket
+    log: log_file.LogFile | None = None
+    log_events: bool = False
     received: bytes = b""
     due: float = 0.0
     noise: NoiseFilter = field(default_factory=NoiseFilter)
     next_line_look: float = -math.inf
     asked: float | None = None
     ask_at: float = -math.inf
+
+    def close(self) -> None:
+        self.socket.close()
+        if self.log:
+            self.log.close()
 
 
 class Watcher:
@@ -144,7 +145,7 @@ class Watcher:
         self._due: defaultdict[str, set[float]] = defaultdict(set)
         self._doubts: dict[tuple[str, str], float] = {}
         self._subscriptions: dict[str, _Subscription] = {}
-        self._scan_at = 0.0
+        self._scan_at = self._read_at = 0.0
         self._wake, self._woken = socket.socketpair()
 
     def call_after(self, gateway_id: str, seconds: float) -> None:
@@ -182,13 +183,14 @@ class Watcher:
                     self._wait_once(selector)
             finally:
                 for subscription in self._subscriptions.values():
-                    subscription.socket.close()
+                    subscription.close()
 
     def _wait_once(self, selector: selectors.BaseSelector) -> None:
         if time.monotonic() >= self._scan_at:
             self._scan_at = time.monotonic() + SCAN
             self._scan(selector)
             self._ask_all(selector)
+            self._read_logs(log_file.LogFile.keep_up)
         ready = selector.select(self._pause())
         if ready and all(key.data for key, _ in ready):
             select.select(
@@ -199,6 +201,9 @@ class Watcher:
                 self._woken.recv(4096)
             else:
                 self._receive(selector, key.data)
+        if time.monotonic() >= self._read_at:
+            self._read_at = time.monotonic() + TICK
+            self._read_logs(log_file.LogFile.lines)
         for subscription in [
             subscription
             for subscription in self._subscriptions.values()
@@ -256,12 +261,15 @@ class Watcher:
 
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
         subscription = _Subscription(gateway_id, folder, connection := charon.CHARON.connect(folder))
+        with contextlib.suppress(OSError):
+            subscription.log = log_file.LogFile(folder)
+        subscription.log_events = subscription.log is None or not charon.names_ike_sas(folder)
         transport = vici_protocol.Transport(connection)
         try:
-            for event in EVENTS:
+            for event in (*EVENTS, *([LOG_EVENT] if subscription.log_events else [])):
                 transport.send(Packet.register_event(event))
         except OSError:
-            connection.close()
+            subscription.close()
             raise
         selector.register(connection, selectors.EVENT_READ, subscription)
         self._subscriptions[gateway_id] = subscription
@@ -272,6 +280,7 @@ class Watcher:
             subscription.due = time.monotonic() + daemon.ANSWER_TIMEOUT
         try:
             subscription.received += _read(subscription.socket)
+            self._read_log(subscription, log_file.LogFile.lines)  # what charon said before an event
             for packet in self._packets(subscription):
                 self._packet(subscription, packet)
         except (OSError, *vici_protocol.PROTOCOL_ERRORS):
@@ -292,14 +301,13 @@ class Watcher:
             subscription.due = time.monotonic() + daemon.ANSWER_TIMEOUT
 
     def _drop(self, selector: selectors.BaseSelector, subscription: _Subscription) -> None:
+        self._read_log(subscription, log_file.LogFile.lines)
         selector.unregister(subscription.socket)
-        subscription.socket.close()
+        subscription.close()
         del self._subscriptions[subscription.gateway_id]
         self._call_within(subscription.gateway_id, DEBOUNCE)
 
     def _packet(self, subscription: _Subscription, content: bytes) -> None:
-        if subscription.noise.matches(content) and not self._waiting(subscription.gateway_id).concerns(content):
-            return
         if content[:1] == _ANSWER:
             subscription.asked = None
             self._silence(subscription.gateway_id).end()
@@ -308,17 +316,44 @@ class Watcher:
             self._event(subscription, kind.decode(), vici_protocol.parse(content, begin))
 
     def _event(self, subscription: _Subscription, kind: str, message: Mapping[str, Any]) -> None:
-        at, gateway_id = datetime.now(UTC), subscription.gateway_id
-        if kind != "log":
-            self._attempts(gateway_id).event(at, kind, message)
-            self._call_within(gateway_id, DEBOUNCE)
+        now, gateway_id = datetime.now(UTC), subscription.gateway_id
+        if kind == LOG_EVENT:
+            name, unique_id, text = (message.get(key, b"") for key in ("ikesa-name", "ikesa-uniqueid", "msg"))
+            self._line(subscription, log_file.Line(b"", name, unique_id, text), now)
             return
-        name, unique_id, line = (_text(message, key) for key in ("ikesa-name", "ikesa-uniqueid", "msg"))
-        if unique_id and self._waiting(gateway_id).add(unique_id, line or ""):
+        self._attempts(gateway_id).event(now, kind, message)
+        self._call_within(gateway_id, DEBOUNCE)
+
+    def _read_logs(self, read: Callable[[log_file.LogFile], list[log_file.Line]]) -> None:
+        for subscription in self._subscriptions.values():
+            self._read_log(subscription, read)
+
+    def _read_log(self, subscription: _Subscription, read: Callable[[log_file.LogFile], list[log_file.Line]]) -> None:
+        if subscription.log is None:
+            return
+        try:
+            lines = read(subscription.log)
+        except OSError as error:
+            log.warning("gateway %s: the log of its charon cannot be read: %s", subscription.gateway_id, error)
+            with contextlib.suppress(OSError):
+                subscription.socket.shutdown(socket.SHUT_RDWR)  # then both are opened anew
+            return
+        now = datetime.now(UTC)
+        if not subscription.log_events:
+            for line in lines:
+                self._line(subscription, line, line.at(now))
+
+    def _line(self, subscription: _Subscription, line: log_file.Line, at: datetime) -> None:
+        gateway_id, unique_id = subscription.gateway_id, line.unique_id.decode()
+        waiting = self._waiting(gateway_id)
+        if subscription.noise.matches(line.unique_id, line.text) and not waiting.is_waiting(unique_id):
+            return
+        text = line.text.decode(errors="replace")
+        if unique_id and waiting.add(unique_id, text):
             self._doubts[gateway_id, unique_id] = time.monotonic() + DOUBT
-        if line and line.startswith(line_rules.NOT_SENT):
+        if text.startswith(line_rules.NOT_SENT):
             unique_id = subscription.noise.last_to_send
-        if self._attempts(gateway_id).add(at, name, unique_id, line or ""):
+        if self._attempts(gateway_id).add(at, line.name.decode(errors="replace"), unique_id, text):
             self._call_for_lines(subscription)
 
     def _call_for_lines(self, subscription: _Subscription) -> None:
@@ -339,8 +374,3 @@ def _read(connection: socket.socket) -> bytes:
     if not data:
         raise ConnectionResetError("charon closed the connection")
     return data
-
-
-def _text(message: Mapping[str, Any], key: str) -> str | None:
-    value = message.get(key)
-    return value.decode(errors="replace") if value is not None else None
