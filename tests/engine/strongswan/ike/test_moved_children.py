@@ -1,4 +1,4 @@
-"""Which CHILD_SAs of IKEv1 are rekeyed after a reauthentication, and when: values in, steps out."""
+"""Which CHILD_SAs of IKEv1 are rekeyed after they were moved, and when: values in, steps out."""
 
 import pytest
 
@@ -60,3 +60,39 @@ def test_of_many_a_few_are_rekeyed_a_second():
     sas = [state.IkeSa(V1.id, "7", "ESTABLISHED", established_seconds=15, is_initiator=True, children=many)]
     assert len(list(moved_children.plan(config, sas, frozenset()))) == moved_children.RATE
     assert set(moved_children.due_looks(config, sas)) == {1}
+
+
+@pytest.mark.parametrize(
+    ("spec", "initiator", "age", "other", "rekeyed", "looks"),
+    [
+        pytest.param(V1, True, 3, {}, ["1"], [], id="the other one is empty, and we began this one"),
+        pytest.param(V1, True, 2, {}, [], [1], id="too early"),
+        pytest.param(V1, False, 3, {}, [], [3], id="the device began, and may rekey first"),
+        pytest.param(V1, False, 6, {}, ["1"], [], id="the device began, and did not rekey"),
+        pytest.param(V1, True, 12, {}, [], [], id="an old IKE_SA has no child any more"),
+        pytest.param(V1, True, 3, {"INSTALLED": 3}, [], [], id="both have all"),
+        pytest.param(V2, True, 3, {}, [], [], id="IKEv2 moves nothing here"),
+    ],
+)
+def test_what_may_have_been_moved_when_both_ends_dialled_is_rekeyed(
+    spec: model.DesiredConnection,
+    initiator: bool,
+    age: int,
+    other: dict[str, int],
+    rekeyed: list[str],
+    looks: list[int],
+):
+    [config] = target.prepare(specs.desired(spec, of=specs.gateway()), "userland").configs
+    name = config.children[0]
+    first = state.Child(name, "1", "INSTALLED", installed_seconds=age)
+    later = state.Child(name, "2", "INSTALLED", installed_seconds=0)
+    held = tuple(state.Child(name, "3", each, installed_seconds=seconds) for each, seconds in other.items())
+    sas = [
+        state.IkeSa(
+            spec.id, "7", "ESTABLISHED", established_seconds=age, is_initiator=initiator, children=(first, later)
+        ),
+        state.IkeSa(spec.id, "8", "ESTABLISHED", established_seconds=age, is_initiator=not initiator, children=held),
+    ]
+    planned = [steps.RekeyChild(spec.id, each, name) for each in rekeyed]
+    assert list(moved_children.plan(config, sas, frozenset())) == planned
+    assert list(moved_children.due_looks(config, sas)) == looks

@@ -8,13 +8,16 @@ import pytest
 from lab import specs
 from landbridge import model
 from landbridge.engine.strongswan import target
-from landbridge.engine.strongswan.ike import redundant_sas, state, steps
+from landbridge.engine.strongswan.ike import messages, redundant_sas, state, steps
 
-SPEC = specs.connection(
-    peer_subnets=("192.168.44.0/24", "192.168.45.0/24"),
-    ike_policy=specs.ike_policy(dpd=model.Dpd(interval=10, timeout=2, msg="seq-hash-notify")),
+SUBNETS, DPD = ("192.168.44.0/24", "192.168.45.0/24"), model.Dpd(interval=10, timeout=2, msg="seq-hash-notify")
+SPEC = specs.connection(peer_subnets=SUBNETS, ike_policy=specs.ike_policy(dpd=DPD))
+SPEC_V1 = specs.connection(
+    peer_subnets=SUBNETS, ike_policy=specs.ike_policy(version="v1", negotiation_mode="main", dpd=DPD)
 )
-[CONFIG] = target.prepare(specs.desired(SPEC, of=specs.gateway()), "userland").configs
+[CONFIG], [CONFIG_V1] = (
+    target.prepare(specs.desired(each, of=specs.gateway()), "userland").configs for each in (SPEC, SPEC_V1)
+)
 A, B = CONFIG.children
 #: Seconds after which a device that lacks an SA is dead, and a look has found it.
 OLD = 21
@@ -32,14 +35,14 @@ def sa(*children: state.Child, spi: str = "01", age: int = OLD, at: str = "ESTAB
     return state.IkeSa(SPEC.id, str(next(_ids)), at, established_seconds=age, spis=(spi, "ff"), children=children)
 
 
-def ended(*sas: state.IkeSa) -> list[state.IkeSa | state.Child]:
+def ended(*sas: state.IkeSa, config: messages.DesiredConfig = CONFIG) -> list[state.IkeSa | state.Child]:
     """The SAs that are ended, by either end: the other one has the same SPIs, in the other direction, and lists the SAs in another order."""
     children = {one.unique_id: one for each in sas for one in each.children}
     ikes = {each.unique_id: each for each in sas}
     planned = [
         [
             ikes[step.unique_id] if isinstance(step, steps.TerminateIke) else children[step.unique_id]
-            for step in redundant_sas.plan(CONFIG, seen)
+            for step in redundant_sas.plan(config, seen)
             if isinstance(step, steps.TerminateIke | steps.TerminateChild)
         ]
         for seen in (sas, tuple(map(_mirrored, reversed(sas))))
@@ -103,3 +106,15 @@ def test_selectors_that_differ_are_two_children():
 def test_what_is_young_or_under_way_is_left_alone(found: tuple[state.IkeSa, ...], left: list[float]):
     assert ended(*found) == []
     assert list(redundant_sas.due_looks(CONFIG, found)) == left
+
+
+def test_in_ikev1_whole_ike_sas_are_ended_and_no_children():
+    low, high = sa(child(), spi="01"), sa(child(spi="c2"), spi="02")
+    assert ended(low, high, config=CONFIG_V1) == [low]
+    assert ended(sa(child(), child(spi="c2"), child(B)), config=CONFIG_V1) == []
+
+
+def test_in_ikev1_nothing_is_ended_where_a_reauthentication_has_moved_a_child():
+    """The ends may not agree to which IKE_SA it belongs."""
+    moved = sa(child(age=OLD + 9), spi="02")
+    assert ended(sa(child(spi="c2"), spi="01"), moved, config=CONFIG_V1) == []

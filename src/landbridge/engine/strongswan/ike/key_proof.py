@@ -18,9 +18,6 @@ from functools import cached_property
 from landbridge import model
 from landbridge.engine.strongswan.ike import fingerprints, messages, state, steps
 
-#: charon counts whole seconds.
-_ROUNDING = 1
-
 
 @dataclass(frozen=True)
 class Keys:
@@ -46,7 +43,9 @@ class Keys:
     def _is_older(self, sa: state.IkeSa) -> bool:
         """IKEv2 rekeys an IKE_SA without asking for the key: the new one has another unique id, and children that are older than it."""
         is_rekeyed = not self.config.is_v1 and any(
-            child.installed_seconds > sa.established_seconds + _ROUNDING for child in sa.children if child.installed
+            child.installed_seconds > sa.established_seconds + state.ROUNDING
+            for child in sa.children
+            if child.installed
         )
         return int(sa.unique_id) <= self.last_before or is_rekeyed
 

@@ -17,8 +17,6 @@ LATEST = 60
 RETRY_AFTER = 2.0 * LATEST
 #: CHILD_SAs that are rekeyed a second: what came up together is not rekeyed together.
 RATE = 20
-#: charon counts whole seconds.
-_ROUNDING = 1
 
 
 def plan(
@@ -50,4 +48,4 @@ def _unproved(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Ite
 
 
 def _is_first(child: state.Child, sa: state.IkeSa) -> bool:
-    return abs(sa.established_seconds - child.installed_seconds) <= _ROUNDING
+    return abs(sa.established_seconds - child.installed_seconds) <= state.ROUNDING

@@ -7,8 +7,8 @@ Both ends may run this program, so both must end the same SA. It is the SA with 
 which both ends know. An SA counts when a device without it would be dead by the timers of DPD (docs/decisions/0042). So an SA that only one end
 has never replaces an SA that both have.
 
-In IKEv1 the ends do not agree which CHILD_SA a rekey has replaced, and to which IKE_SA a CHILD_SA belongs. There charon ends a redundant CHILD_SA
-in place of its rekey, and each `unique` replaces the older IKE_SA.
+In IKEv1 the ends do not agree which CHILD_SA a rekey has replaced, so charon ends a redundant CHILD_SA in place of its rekey. They do agree to which
+IKE_SA a CHILD_SA belongs, unless a reauthentication has moved it (docs/decisions/0070).
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ _Identity = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 def plan(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[steps.IkeStep]:
-    """Plans the end of a redundant SA. It plans nothing while an SA is young or being negotiated, and nothing for IKEv1."""
+    """Plans the end of a redundant SA. It plans nothing while an SA is young or being negotiated. In IKEv1 it ends whole IKE_SAs only."""
     found = _live(config, sas)
     if not found or _seconds_left(config, found) > 0 or any(sa.state != "ESTABLISHED" for sa in found):
         return
@@ -32,7 +32,7 @@ def plan(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator
             yield steps.TerminateIke(config.connection_id, sa.unique_id)
             continue
         for child in sorted(_children(sa), key=lambda child: sorted((child.spi_in, child.spi_out)), reverse=True):
-            if _identity(child) in kept:
+            if _identity(child) in kept and not config.is_v1:
                 yield steps.TerminateChild(config.connection_id, child.unique_id, child.name)
             kept.add(_identity(child))
 
@@ -47,7 +47,8 @@ def due_looks(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Ite
 
 
 def _live(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> list[state.IkeSa]:
-    return [] if config.is_v1 else [sa for sa in sas if sa.live]
+    found = [sa for sa in sas if sa.live]
+    return [] if config.is_v1 and any(sa.reauthenticated for sa in found) else found
 
 
 def _children(sa: state.IkeSa) -> list[state.Child]:

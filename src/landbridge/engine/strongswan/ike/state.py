@@ -22,6 +22,8 @@ ANY = "%any"
 DELETING = frozenset({"DELETING", "DELETED", "DESTROYING"})
 INSTALLED = frozenset({"INSTALLED", "UPDATING", "REKEYING", "REKEYED"})
 NEGOTIATING = frozenset({"CREATED", "CONNECTING"})
+#: charon counts the ages of SAs in whole seconds, so that two of the same moment may differ by this.
+ROUNDING = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,13 @@ class IkeSa:
     @property
     def live(self) -> bool:
         return self.state not in DELETING
+
+    @property
+    def reauthenticated(self) -> bool:
+        """Whether a CHILD_SA is older than the IKE_SA: a reauthentication of IKEv1 has moved it here."""
+        return any(
+            child.live and child.installed_seconds > self.established_seconds + ROUNDING for child in self.children
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
