@@ -35,6 +35,23 @@ def test_an_event_says_who_did_what_when_and_by_which_request(api: Any):
     ]
 
 
+def test_an_event_has_the_name_of_a_resource_while_that_exists(api: Any):
+    peer = api.customer_gateway(name="before")
+    made = api.connection(api.gateway(name="hq"), peer, name="branch")
+    api.send("PUT", f"customer-gateways/{peer['id']}", {"customer_gateway": {"name": "after"}})
+    named = [(event["action"], event.get("resource_name")) for event in _events(api)]
+    assert named[:5] == [
+        ("update_cgw", "after"),
+        ("create_vpn_connection", "branch"),
+        ("create_vgw", "hq"),
+        ("create_cgw", "after"),
+        ("create_key", None),
+    ]
+    api.delete(f"vpn-connection/{made['id']}")
+    api.gone(f"vpn-connection/{made['id']}")
+    assert "resource_name" not in _events(api, f"?resource_id={made['id']}")[0]
+
+
 def test_the_trail_is_cut_to_a_resource_an_action_and_an_actor(api: Any, shared_service: Any):
     other = shared_service.api(api.project_id)
     one, two = api.customer_gateway(), other.customer_gateway(id_value="198.18.9.9")

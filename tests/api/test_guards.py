@@ -19,7 +19,9 @@ OF_ADMINS = {
     "list_audit_events",
     "check_vpn_connection",
     "check_vpn_connection_update",
+    "check_vgw",
     "check_vgw_update",
+    "check_cgw",
     "check_cgw_update",
 }
 

@@ -46,15 +46,17 @@ def test_a_wait_says_what_happens_and_how_it_ended(ours: Cli):
     ids = ("--peer-id-type", "fqdn", "--peer-id", "branch.example")
     waits = ("--name", "c", "--wait", "--timeout", "2")
     ran = ours("connection", "create", *words, *ids, *waits, stdin="Correct-Horse-7", ends=6)
-    assert ran.err.splitlines()[-1].startswith("landbridge: c is not ready after 2 s; it is DOWN: ")
-    assert "remedy: " in ran.err.splitlines()[-1]
+    assert ran.err.splitlines()[-1] == "landbridge: c is not ready after 2 s; it is DOWN"
+    assert ran.err.splitlines()[-2].startswith("landbridge: c: DOWN: ")
+    assert ran.err.count("remedy: ") == 1
     ours("connection", "simulate", "c", "active")
     assert "c: ACTIVE after" in ours("connection", "wait", "c").err
     assert "gone after" in ours("connection", "wait", "no-such", "--for", "gone").err
     ours("connection", "wait", "no-such", "--timeout", "0", ends=6)
     ours("connection", "simulate", "c", "error")
     ours("connection", "wait", "c", "--for", "ERROR")
-    assert "is ERROR" in ours("connection", "wait", "c", ends=1).err
+    (line,) = ours("connection", "wait", "c", ends=1).err.splitlines()
+    assert line.startswith("landbridge: c is ERROR: ")
 
 
 def test_a_wait_takes_the_statuses_of_the_api():
@@ -94,6 +96,8 @@ def test_a_create_takes_what_show_prints(ours: Cli, tmp_path: Path):
         ('{"bgp_asn": ' + "9" * 5000 + "}", "Exceeds the limit"),
         ('{"a":' * 20_000, "recursion"),
         ("[" * 20_000, "recursion"),
+        ('{"name": "hq",\n "vpc_id" "x"}', "is not JSON: line 2, column 11: Expecting ':' delimiter"),
+        ('{"name": "hq"', "is not JSON: line 1, column 14: Expecting ',' delimiter"),
         ("- " * 20_000, "recursion"),
         ('{"vpn_gateway": {"vpc_id": "x"}, "name": "hq"}', "name: is outside of vpn_gateway (wanted: inside it)"),
     ],
@@ -145,6 +149,23 @@ def test_a_check_creates_nothing(ours: Cli):
         assert "peer_subnets[0] (--peer-subnet): " in bad.err
         assert "short" not in bad.err
     assert len(_rows(ours("connection", "list").out)) == 1
+
+
+def test_a_dry_run_of_a_create_of_a_gateway_says_what_is_wrong_and_creates_nothing(ours: Cli):
+    sound = {
+        "gateway": ("--name", "hq", "--vpc", VPC, "--local-subnet", "10.0.0.0/24"),
+        "customer-gateway": ("--name", "branch", "--address", "198.51.100.2"),
+    }
+    for kind, words in sound.items():
+        ran = ours(kind, "create", *words, "--dry-run")
+        assert (ran.out, "would succeed; nothing is created yet" in ran.err) == ("", True)
+        assert ours(kind, "create", *words, "--dry-run", "-o", "json").document["check"]["valid"] is True
+    bad = ours("gateway", "create", *sound["gateway"], "--bgp-asn", "0", "--dry-run", "-o", "json", ends=5)
+    assert bad.document["check"]["valid"] is False
+    assert "bgp_asn (--bgp-asn): " in bad.err
+    assert "id_value" in ours("customer-gateway", "create", "--address", "nowhere", "--dry-run", ends=5).err
+    for kind in sound:
+        assert ours(kind, "list").out == ""
 
 
 DRY_RUNS = [
@@ -287,8 +308,8 @@ def test_tags_monitors_quotas_and_the_audit_trail(ours: Cli):
     ours("monitor", "delete", "hq-branch", "--yes")
     ours("monitor", "show", "hq-branch", ends=3)
     assert ["vpn_connection", "1", "-1"] in _rows(ours("quota").out)
-    actions = [row[2] for row in _rows(ours("audit", "--resource", "hq-branch").out)]
-    assert actions[-1] == "create_vpn_connection"
+    rows = [row[2:4] for row in _rows(ours("audit", "--resource", "hq-branch").out)]
+    assert rows[-1] == ["create_vpn_connection", "hq-branch"]
     assert len(_rows(ours("audit", "--limit", "2").out)) == 2
     assert "action: " in ours("audit", "--action", "fly", ends=5).err
 

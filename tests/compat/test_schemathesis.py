@@ -23,7 +23,14 @@ pytestmark = pytest.mark.timeout(600)
 #: Requests of one operation that are made at random; those that try one thing at a time come besides.
 EXAMPLES = 3
 #: They succeed when they find what is wrong.
-CHECKED = ("check_vpn_connection", "check_vpn_connection_update", "check_vgw_update", "check_cgw_update")
+CHECKED = (
+    "check_vpn_connection",
+    "check_vpn_connection_update",
+    "check_vgw",
+    "check_vgw_update",
+    "check_cgw",
+    "check_cgw_update",
+)
 #: Each has the fields of another operation, where they are tried one at a time.
 ALIKE = (
     "batch_create_vpn_connection",

@@ -24,7 +24,9 @@ def values(text: str) -> dict[str, str]:
     """What a browser would send of the last form of the page, without its buttons."""
     form = re.findall(r"<form[^>]*>(.*?)</form>", text, re.DOTALL)[-1]
     found = {
-        name: html.unescape(value) for name, value in re.findall(r'<input[^>]* name="([^"]+)" value="([^"]*)"', form)
+        name: html.unescape(value)
+        for before, name, value, after in re.findall(r'<input([^>]*) name="([^"]+)" value="([^"]*)"([^>]*)>', form)
+        if 'type="checkbox"' not in before or "checked" in after
     }
     found |= {
         name: html.unescape(value)

@@ -154,10 +154,15 @@ def test_an_empty_chart_says_why(person: Any):
     assert "No samples yet. They are written once a minute" in text
     assert "landbridge connection update plain --nqa" in text
     assert "landbridge monitor create plain" in text
+    plain = one.api.get("vpn-connection")["vpn_connections"][0]["id"]
+    (link,) = set(re.findall(r'<a href="([^"]*)">Settings of NQA</a>', one.page(f"/connections/{plain}")))
+    path, _, place = link.partition("#")
+    assert f'id="{place}"' in one.get(path).text
     probed = one.api.connection(gateway, name="probed", enable_nqa=True)
     assert "No echo was sent in this time." in _text(one.page(f"/connections/{probed['id']}"))
     rules = [{"source": "10.0.0.0/24", "destination": ["192.168.77.0/24"]}]
     policy = one.api.connection(gateway, style="policy", policy_rules=rules)
     text = _text(one.page(f"/connections/{policy['id']}"))
     assert "--nqa" not in text
+    assert "Settings of NQA" not in text
     assert "landbridge monitor create" in text

@@ -29,6 +29,30 @@ def test_a_tunnel_that_is_up_says_so(person: Callable[..., Any]):
     assert "Nothing is wrong." in text
 
 
+def test_a_form_switches_nqa_on_and_off(person: Callable[..., Any]):
+    one = person()
+    path = f"/connections/{_made(one)['id']}"
+    switched = []
+    for given in ("true", "false", "true"):
+        one.post(f"/console/{one.api.project_id}{path}/edit", values(one.page(f"{path}/edit")) | {"enable_nqa": given})
+        switched.append(
+            one.api.get(f"vpn-connection/{path.rsplit('/', maxsplit=1)[-1]}")["vpn_connection"]["enable_nqa"]
+        )
+    assert switched == [True, False, True]
+    before = values(one.page(f"{path}/edit"))
+    assert before["enable_nqa"] == "true"
+    answer = one.post(f"/console/{one.api.project_id}{path}/edit", before)
+    assert "Nothing was changed." in one.follow(answer)
+    # A browser sends no value of a box that is not checked: the hidden field beside it says so.
+    assert '<input type="hidden" name="enable_nqa" value="false">' in one.page(f"{path}/edit")
+
+
+def test_the_audit_trail_names_the_resources(person: Callable[..., Any]):
+    one = person()
+    name = _made(one)["name"]
+    assert name in words(one.page("/audit"))
+
+
 def test_a_difference_is_marked_with_its_cause_and_its_step(person: Callable[..., Any]):
     one = person()
     page = one.page(f"/connections/{_made(one, 'down:proposal')['id']}")

@@ -61,7 +61,7 @@ def test_the_page_for_a_ci_runs(tmp_path: Path):
 def test_the_page_for_the_sdk_runs_and_prints_what_it_says(tmp_path: Path):
     refusal, *others = pages.run("use-with-the-sdk", tmp_path).splitlines()
     assert refusal.startswith("400 VPN.0001 invalid request: psk: ")
-    assert others == ["['psk', 'psk']", "ipsecpolicy.pfs: group2 is weak", "branch-office STATIC group15"]
+    assert others == ["['psk']", "ipsecpolicy.pfs: group2 is weak", "branch-office STATIC group15"]
 
 
 def test_the_commands_on_the_page_for_terraform_run(tmp_path: Path):

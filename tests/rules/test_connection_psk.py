@@ -52,16 +52,18 @@ def test_an_unsound_psk_is_refused(given: Any, psk: str | None, text: str):
 @pytest.mark.parametrize(
     ("psk", "text"),
     [
-        pytest.param("", ["has 0 characters", "fewer than three kinds"], id="empty"),
+        pytest.param("", "is empty", id="empty"),
+        pytest.param("abc", "has 3 characters and has fewer than three kinds of characters", id="short"),
         pytest.param(
-            "abcd****", ["a character that is not allowed", "fewer than three kinds"], id="the-page-s-masked-example"
+            "abcd****",
+            "has a character that is not allowed and has fewer than three kinds of characters",
+            id="the-page-s-masked-example",
         ),
     ],
 )
-def test_everything_wrong_with_a_psk_is_said_at_once(given: Any, psk: str, text: list[str]):
-    found = given.refusals({"psk": psk})
-    assert len(text) == len(found)
-    assert all(part in one for part, one in zip(text, found, strict=True))
+def test_everything_wrong_with_a_psk_is_said_at_once_and_the_rule_once(given: Any, psk: str, text: str):
+    (found,) = given.refusals({"psk": psk})
+    assert found.startswith(f"psk: {text}")
 
 
 @pytest.mark.parametrize("psk", [None, "Abcd1234", "x", "", "abcd****"])

@@ -189,7 +189,6 @@ def test_a_request_wrong_in_many_places_hears_of_all_of_them(given: Any):
         "tunnel_peer_address",
         "enable_nqa",
         "psk",
-        "psk",
         "policy_rules",
         "ikepolicy.ike_version",
         "ikepolicy.lifetime_seconds",

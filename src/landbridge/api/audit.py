@@ -37,7 +37,7 @@ def routes_of(
             summary="The audit trail: the changes with their actors, newest first; for admins (an extension of ours)",
             success=200,
             parse=_list,
-            render=lambda page: wire.page(page.events, page.next_marker),
+            render=lambda page: wire.page(page.events, page.next_marker, page.names),
             answer=wire.ManyAuditEvents,
             query=wire.query(tuple(sorted(actions))),
         ),

@@ -20,6 +20,9 @@ def _list(incoming: routes.Incoming) -> body.Parsed[model.CustomerGatewayListReq
     return body.Parsed(request)
 
 
+_parse_create = routes.parse_body(
+    wire_customer_gateways.CreateCustomerGateway, "customer_gateway", lambda _, given: given.request()
+)
 _parse_update = routes.parse_body(
     wire_customer_gateways.UpdateCustomerGateway,
     "customer_gateway",
@@ -34,11 +37,20 @@ ROUTES = (
         path="/v5/{project_id}/customer-gateways",
         summary="Create a customer gateway",
         success=201,
-        parse=routes.parse_body(
-            wire_customer_gateways.CreateCustomerGateway, "customer_gateway", lambda _, given: given.request()
-        ),
+        parse=_parse_create,
         render=lambda made: {"customer_gateway": wire_customer_gateways.customer_gateway(made)},
         answer=wire_customer_gateways.OneCustomerGateway,
+        accepts=("customer_gateway", wire_customer_gateways.CreateCustomerGateway),
+    ),
+    routes.Route(
+        operation=customer_gateways.check,
+        method="POST",
+        path="/landbridge/v1/{project_id}/customer-gateways/check",
+        summary="Check a create without creating: all violations (an extension of ours)",
+        success=200,
+        parse=_parse_create,
+        render=lambda found: {"check": update_checks.check_create(found)},
+        answer=update_checks.OneCreateCheck,
         accepts=("customer_gateway", wire_customer_gateways.CreateCustomerGateway),
     ),
     routes.Route(

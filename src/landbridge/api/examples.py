@@ -374,6 +374,7 @@ RESULTS: dict[str, Any] = dict(
         _result(peer_configurations.devices, (_device,)),
         _result(peer_configurations.print_out, _printed),
         _result(gateways.create, _made_gateway),
+        _result(gateways.check, model.CheckResult()),
         _result(gateways.list_zones, _zones),
         _result(gateways.list_extended_zones, _zones),
         _result(gateway_upgrades.list_jobs, [_job]),
@@ -404,6 +405,7 @@ RESULTS: dict[str, Any] = dict(
         _result(gateway_certificates.list_page, [_certificate]),
         _result(gateway_certificates.update, _certificate),
         _result(customer_gateways.create, _peer),
+        _result(customer_gateways.check, model.CheckResult()),
         _result(customer_gateways.show, _peer),
         _result(
             customer_gateways.list_page,
@@ -511,6 +513,7 @@ RESULTS: dict[str, Any] = dict(
             audit.AuditPage(
                 events=[_event],
                 next_marker=_LATER,
+                names={},
             ),
         ),
         _result(

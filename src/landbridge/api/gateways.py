@@ -61,6 +61,7 @@ def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
     }
 
 
+_parse_create = routes.parse_body(wire_gateways.CreateGateway, "vpn_gateway", lambda _, given: given.request())
 _parse_update = routes.parse_body(
     wire_gateways.UpdateGateway,
     "vpn_gateway",
@@ -73,11 +74,22 @@ ROUTES = (
         path="/v5/{project_id}/vpn-gateways",
         summary="Create a VPN gateway",
         success=201,
-        parse=routes.parse_body(wire_gateways.CreateGateway, "vpn_gateway", lambda _, given: given.request()),
+        parse=_parse_create,
         render=lambda made: {"vpn_gateway": _gateway(made)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.CreateGateway),
         warnings=lambda made: made.warnings,
+    ),
+    routes.Route(
+        operation=gateways.check,
+        method="POST",
+        path="/landbridge/v1/{project_id}/vpn-gateways/check",
+        summary="Check a create without creating: all violations and warnings (an extension of ours)",
+        success=200,
+        parse=_parse_create,
+        render=lambda found: {"check": update_checks.check_create(found)},
+        answer=update_checks.OneCreateCheck,
+        accepts=("vpn_gateway", wire_gateways.CreateGateway),
     ),
     routes.Route(
         operation=gateways.list_zones,

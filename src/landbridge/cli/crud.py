@@ -11,6 +11,7 @@ from landbridge.cli.fields import Field
 from landbridge.client import failures, output, waiting
 from landbridge.client.resources import Kind
 
+CREATE_DRY_RUN = click.option("--dry-run", is_flag=True, help="Check the request, and create nothing.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 
 
@@ -24,6 +25,18 @@ def create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequence[F
         output.document(answer, run.form)
     output.say(f"created {kind.title} {made['name']}")
     return made
+
+
+def check_create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> None:
+    """Prints the result of a check. Raises Refused when a create would be refused."""
+    answer = send(run, "POST", run.api.ours(kind.statuses or kind.path, "check"), {kind.envelope: body}, fields)
+    found = answer["check"]
+    if run.form != "table":
+        output.document(answer, run.form)
+    warn(found)
+    if not found["valid"]:
+        raise refused("a create would be refused", found, fields)
+    output.say(f"a create of this {kind.title} would succeed; nothing is created yet")
 
 
 def update(

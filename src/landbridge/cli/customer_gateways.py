@@ -60,12 +60,14 @@ def _show(run: remote.Run, name: str) -> None:
 @click.option("--fqdn", metavar="NAME", help="The IKE identity of a device without a fixed address (id_type fqdn).")
 @_CERTIFICATE
 @fields.FILE
+@crud.CREATE_DRY_RUN
 def _create(
     run: remote.Run,
     address: str | None,
     fqdn: str | None,
     ca_certificate: str | None,
     file: str | None,
+    dry_run: bool,
     **given: Any,
 ) -> None:
     """Create a customer gateway, and print its id."""
@@ -76,7 +78,10 @@ def _create(
         body |= {"id_type": "ip" if address else "fqdn", "id_value": address or fqdn}
     if ca_certificate:
         body["ca_certificate"] = {"content": fields.read_text(ca_certificate)}
-    crud.create(run, CUSTOMER_GATEWAY, body, CREATE)
+    if dry_run:
+        crud.check_create(run, CUSTOMER_GATEWAY, body, CREATE)
+    else:
+        crud.create(run, CUSTOMER_GATEWAY, body, CREATE)
 
 
 @customer_gateway.command("update")

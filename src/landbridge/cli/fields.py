@@ -125,9 +125,14 @@ def _read(file: str, envelope: str) -> dict[str, Any]:
 
 
 def _parsed(file: str, text: str) -> Any:
+    """Raises Usage, in the words of JSON for a text that begins as JSON does."""
     try:
         return json.loads(text)
-    except ValueError:
+    except json.JSONDecodeError as error:
+        is_json = text.lstrip().startswith(("{", "[", '"'))
+        wrong = f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}" if is_json else ""
+        return _yaml(file, text, wrong)
+    except ValueError:  # a number with too many digits
         return _yaml(file, text)
 
 
@@ -136,13 +141,15 @@ def _no_json(value: object) -> Any:
     raise TypeError(f"{value} is a {type(value).__name__} in YAML; in quotes it is a text")
 
 
-def _yaml(file: str, text: str) -> Any:
+def _yaml(file: str, text: str, wrong: str = "") -> Any:
+    """`wrong`: the error for a text that is no YAML either."""
     import yaml  # noqa: PLC0415 - takes as long as all else
 
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise failures.Usage(f"{file}: neither JSON nor YAML: {' '.join(str(error).split())}") from None
+        wrong = wrong or f"neither JSON nor YAML: {' '.join(str(error).split())}"
+        raise failures.Usage(f"{file}: {wrong}") from None
 
 
 def read_text(file: str) -> str:

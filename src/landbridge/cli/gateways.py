@@ -98,14 +98,19 @@ def _show(run: remote.Run, name: str) -> None:
 @remote.asks
 @fields.options(CREATE)
 @fields.FILE
+@crud.CREATE_DRY_RUN
 @remote.WAIT
 @remote.TIMEOUT
-def _create(run: remote.Run, file: str | None, wait: bool, timeout: float, **given: Any) -> None:
+def _create(run: remote.Run, file: str | None, dry_run: bool, wait: bool, timeout: float, **given: Any) -> None:
     """Create a VPN gateway, and print its id.
 
     With `--wait` the command ends when the gateway is ACTIVE.
     """
-    made = crud.create(run, GATEWAY, fields.body(CREATE, given, file, GATEWAY.envelope), CREATE)
+    body = fields.body(CREATE, given, file, GATEWAY.envelope)
+    if dry_run:
+        crud.check_create(run, GATEWAY, body, CREATE)
+        return
+    made = crud.create(run, GATEWAY, body, CREATE)
     if wait:
         waiting.for_active(run.api, made["name"], GATEWAY.statuses, made["id"], timeout)
 

@@ -10,7 +10,7 @@ import click
 from landbridge.cli import remote
 from landbridge.client import api, failures, output, resources
 from landbridge.client.output import Cell, Id, Moment
-from landbridge.client.resources import CONNECTION, CUSTOMER_GATEWAY, GATEWAY, KINDS
+from landbridge.client.resources import CONNECTION, GATEWAY, KINDS
 
 #: Rows of recent changes.
 _CHANGES = 5
@@ -38,13 +38,11 @@ def status(run: remote.Run, limit: int) -> None:
         output.document(found, run.form)
         return
     names = {each["id"]: each["name"] for each in (*gateways, *connections)}
-    if any(each["action"].endswith("_cgw") for each in audit):
-        names |= resources.names(run.api, CUSTOMER_GATEWAY)
     kinds = (("gateway", gateways), ("connection", connections))
     rows = (_problem(kind, each, names) for kind, some in kinds for each in some)
     problems = [row for row in rows if row is not None]
     not_redundant = [each for each in gateways if each.get("redundant") is False]
-    recent = _recent_changes(gateways, connections, audit, names)
+    recent = _recent_changes(gateways, connections, audit)
     counts = [("gateways", *_counts(gateways)), ("connections", *_counts(connections))]
     if output.is_terminal():
         _screen(run, counts, problems, limit, not_redundant, recent)
@@ -79,7 +77,6 @@ def _recent_changes(
     gateways: Sequence[dict[str, Any]],
     connections: Sequence[dict[str, Any]],
     audit: Sequence[dict[str, Any]],
-    names: dict[str, str],
 ) -> list[tuple[Cell, ...]]:
     """The last changes of statuses and the last requests, newest first."""
     moved = sorted((each for each in (*gateways, *connections) if each.get("since")), key=lambda each: each["since"])
@@ -89,7 +86,7 @@ def _recent_changes(
     asked: list[tuple[Cell, ...]] = [
         (
             Moment(each["at"]),
-            names.get(each["resource_id"], Id(each["resource_id"])),
+            each.get("resource_name") or Id(each["resource_id"]),
             f"{each['action']} by {each['actor']}",
         )
         for each in audit
@@ -180,7 +177,7 @@ def quota(run: remote.Run) -> None:
 def audit(run: remote.Run, kind: str, resource: str | None, limit: int, **filters: str | None) -> None:
     """List the changes of the project with their actors, newest first; for admins.
 
-    Columns: time, actor, operation, id of the resource, id of the request.
+    Columns: time, actor, operation, name of the resource (empty when it is deleted), its id, id of the request.
     """
     query = {
         "resource_id": run.find(KINDS[kind], resource) if resource else None,
@@ -193,9 +190,16 @@ def audit(run: remote.Run, kind: str, resource: str | None, limit: int, **filter
     found = [event for _, event in zip(range(limit), pages, strict=False)]
     run.show(
         {"audit_events": found},
-        ("WHEN", "ACTOR", "ACTION", "RESOURCE", "REQUEST"),
+        ("WHEN", "ACTOR", "ACTION", "NAME", "RESOURCE", "REQUEST"),
         lambda: [
-            (Moment(each["at"]), each["actor"], each["action"], Id(each["resource_id"]), each["request_id"])
+            (
+                Moment(each["at"]),
+                each["actor"],
+                each["action"],
+                each.get("resource_name"),
+                Id(each["resource_id"]),
+                each["request_id"],
+            )
             for each in found
         ],
     )

@@ -28,8 +28,8 @@ class Look:
 
 
 def until(name: str, look: Callable[[], Look], timeout: float) -> None:
-    """Looks until it is done. Raises TimedOut after `timeout` seconds and Failure when it cannot be done, both with the last look. While the
-    service does not answer, it waits on.
+    """Looks until it is done. Raises TimedOut after `timeout` seconds and Failure when it cannot be done, with what the
+    last look found. The reason of a look is printed once. While the service does not answer, it waits on.
     """
     started = time.monotonic()
     last = Look("not seen yet")
@@ -42,13 +42,13 @@ def until(name: str, look: Callable[[], Look], timeout: float) -> None:
         if seen.done:
             output.say(f"{name}: {seen.status} after {seconds:.0f} s")
             return
+        if seen.broken:
+            raise failures.Failure(f"{name} is {seen}")
         if seen != last:
             output.say(f"{name}: {seen}")
             last = seen
-        if seen.broken:
-            raise failures.Failure(f"{name} is {seen}")
         if seconds + _PERIOD > timeout:
-            raise failures.TimedOut(f"{name} is not ready after {timeout:g} s; it is {seen}")
+            raise failures.TimedOut(f"{name} is not ready after {timeout:g} s; it is {seen.status}")
         time.sleep(_PERIOD)
 
 

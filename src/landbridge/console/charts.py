@@ -48,6 +48,8 @@ class Chart:
     summary: str = ""
     #: Why the chart is empty.
     missing: str = ""
+    #: Whether echoes through the tunnel (NQA) would fill it, and are off.
+    lacks_nqa: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,7 @@ def _mean(known: Sequence[Point], value_of: Value) -> float:
 def _loss(series: Series) -> Chart:
     kinds = _kinds(series)
     if not kinds:
-        return Chart(id="loss", title="Loss", missing=_unprobed(series))
+        return Chart(id="loss", title="Loss", missing=_unprobed(series), lacks_nqa=_lacks_nqa(series))
     top = min(100.0, _ceiling(max(_lost(one) for _, value_of in kinds for one in _of(series, value_of)), 1.0))
     return Chart(
         id="loss",
@@ -163,8 +165,9 @@ def _rtt(series: Series) -> Chart:
         if any(one.rtt_max is not None for one in _of(series, value_of))
     ]
     if not kinds:
-        missing = "No echo was answered in this time." if _kinds(series) else _unprobed(series)
-        return Chart(id="rtt", title="Round-trip time", missing=missing)
+        if _kinds(series):
+            return Chart(id="rtt", title="Round-trip time", missing="No echo was answered in this time.")
+        return Chart(id="rtt", title="Round-trip time", missing=_unprobed(series), lacks_nqa=_lacks_nqa(series))
     top = _ceiling(max((one.rtt_max or 0) / 1000 for _, value_of in kinds for one in _of(series, value_of)), 1.0)
     return Chart(
         id="rtt",
@@ -221,6 +224,11 @@ def _percent(value_of: Echoes) -> Value:
 def _milliseconds(echoes: EchoSample | None) -> float | None:
     average = echoes.rtt_average if echoes is not None else None
     return None if average is None else average / 1000
+
+
+def _lacks_nqa(series: Series) -> bool:
+    connection = series.connection
+    return connection.style == "static" and not connection.enable_nqa and connection.monitor_id is None
 
 
 def _unprobed(series: Series) -> str:

@@ -158,6 +158,7 @@ def stored_fields(connection: model.Connection, gateway: model.VpnGateway) -> li
     stored: dict[str, object] = {
         "name": connection.name,
         "peer_subnets": connection.peer_subnets or (),
+        "enable_nqa": "true" if connection.enable_nqa else "false",
         "psk": None,
         "ikepolicy.ike_version": ike.version,
         "ikepolicy.encryption_algorithm": ike.encryption_algorithm,

@@ -87,7 +87,7 @@ async def show_audit(context: PageContext) -> Answered:
         action=given["action"],
     )
     page = await context.perform(audit.list_page, request)
-    return context.render("audit.html", rows=page.events, given=given, next_marker=page.next_marker)
+    return context.render("audit.html", rows=page.events, names=page.names, given=given, next_marker=page.next_marker)
 
 
 async def show_node(context: PageContext) -> Answered:

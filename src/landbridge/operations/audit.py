@@ -1,12 +1,13 @@
 """The audit trail of a project, in pages (an extension of ours)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landbridge import model
 from landbridge.operations import access, console_sessions, paging, pausing
 from landbridge.operations.call import Call
 from landbridge.operations.operation import operation
-from landbridge.store import audit_trail
+from landbridge.store import audit_trail, resources
 from landbridge.store.database import Transaction
 
 #: Events that one request reads. A page with a filter by action or actor may be shorter than its limit although it is not the last page.
@@ -27,10 +28,11 @@ OTHER_ACTIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPage:
-    """Events, newest first."""
+    """Events, newest first. `names`: id of a resource that exists -> its name."""
 
     events: list[model.AuditEvent]
     next_marker: str | None
+    names: Mapping[str, str]
 
 
 @operation("list_audit_events", "admin", "long read")
@@ -49,4 +51,6 @@ def list_page(tx: Transaction, call: Call, request: model.AuditListRequest) -> A
     found = [event for event in looked_at if request.fits(event)][: request.limit]
     last = found[-1] if len(found) == request.limit else looked_at[-1] if looked_at else None
     more = last is not None and last.seq != rows[-1].seq
-    return AuditPage(events=found, next_marker=paging.marker(call, _LIST, last.seq) if more and last else None)
+    names = resources.names(tx, call.project_id, (event.resource_id for event in found))
+    marker = paging.marker(call, _LIST, last.seq) if more and last else None
+    return AuditPage(events=found, next_marker=marker, names=names)

@@ -314,14 +314,21 @@ def _check_psk(request: model.ConnectionRequest, facts: Facts) -> Iterator[model
         unless = "" if facts.gateway is not None else " unless the gateway is GM"
         yield model.Violation("psk", f"is mandatory{unless}", PSK_ALLOWED)
         return
-    text = request.psk.reveal()
+    if wrong := list(_faults_of_psk(request.psk.reveal())):
+        yield model.Violation("psk", " and ".join(wrong), PSK_ALLOWED)
+
+
+def _faults_of_psk(text: str) -> Iterator[str]:
+    if not text:
+        yield "is empty"
+        return
     if len(text) not in allowed_values.PSK_LENGTH:
-        yield model.Violation("psk", f"has {len(text)} characters", PSK_ALLOWED)
+        yield f"has {len(text)} characters"
     kinds = set(map(PSK_KINDS.get, text))
     if None in kinds:
-        yield model.Violation("psk", "has a character that is not allowed", PSK_ALLOWED)
+        yield "has a character that is not allowed"
     if len(kinds - {None}) < allowed_values.PSK_KINDS_NEEDED:
-        yield model.Violation("psk", "has fewer than three kinds of characters", PSK_ALLOWED)
+        yield "has fewer than three kinds of characters"
 
 
 def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:

@@ -1,5 +1,6 @@
 """What the three kinds of resources that can be tagged have in common: a row with an id, a project and a spec."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import pydantic
 from sqlalchemy import Table, bindparam, select, update
 
 from landbridge import model
-from landbridge.store import codec, tables
+from landbridge.store import codec, expressions, tables
 from landbridge.store.database import Transaction
 from landbridge.store.statement import Statement
 
@@ -36,6 +37,14 @@ _FIND = {
     )
     for name, kind in KINDS.items()
 }
+_NAME = tuple(
+    Statement(
+        select(expressions.JsonValue(kind.table.c.spec, "name")).where(
+            kind.table.c.id == bindparam("id"), kind.table.c.project_id == bindparam("project_id")
+        )
+    )
+    for kind in KINDS.values()
+)
 _DELETING = {
     name: Statement(select(kind.table.c.deleting).where(kind.table.c.id == bindparam("id")))
     for name, kind in KINDS.items()
@@ -50,6 +59,12 @@ _REWRITE = {
 def find(tx: Transaction, kind: ResourceKind, project_id: str, resource_id: str) -> Any | None:
     row = tx.one(_FIND[kind.name], id=resource_id, project_id=project_id)
     return None if row is None else kind.codec.validate_json(row[0])
+
+
+def names(tx: Transaction, project_id: str, ids: Iterable[str]) -> dict[str, str]:
+    """Id -> name of those that are resources of the project, and exist."""
+    rows = ((id_, tx.one(statement, id=id_, project_id=project_id)) for id_ in set(ids) for statement in _NAME)
+    return {id_: row[0] for id_, row in rows if row is not None}
 
 
 def is_deleting(tx: Transaction, kind: ResourceKind, resource_id: str) -> bool:

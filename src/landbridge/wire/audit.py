@@ -1,6 +1,6 @@
 """The audit trail on the wire (an extension of ours)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -30,6 +30,9 @@ class AuditEventAnswer(schema.Answer):
     actor: str = Field(description="the access key; `this machine` for a command on the service's host")
     action: str = Field(description="the operation")
     resource_id: str = Field(description="the id of the resource that was changed")
+    resource_name: str | None = Field(
+        None, description="its name now; absent when it is deleted, and for what has no name, such as a key"
+    )
     request_id: str = Field(description="the id of the request, as in its answer and in the service's log")
 
 
@@ -41,15 +44,18 @@ class ManyAuditEvents(schema.Answer):
     request_id: str
 
 
-def event(value: model.AuditEvent) -> dict[str, Any]:
-    return {
-        "at": shapes.time(value.at),
-        "actor": value.actor,
-        "action": value.action,
-        "resource_id": value.resource_id,
-        "request_id": value.request_id,
-    }
+def event(value: model.AuditEvent, name: str | None = None) -> dict[str, Any]:
+    return shapes.without_none(
+        at=shapes.time(value.at),
+        actor=value.actor,
+        action=value.action,
+        resource_id=value.resource_id,
+        resource_name=name,
+        request_id=value.request_id,
+    )
 
 
-def page(values: Sequence[model.AuditEvent], next_marker: str | None) -> dict[str, Any]:
-    return {"audit_events": list(map(event, values)), "page_info": shapes.page_info(next_marker, len(values))}
+def page(values: Sequence[model.AuditEvent], next_marker: str | None, names: Mapping[str, str]) -> dict[str, Any]:
+    """`names`: id of a resource -> its name."""
+    events = [event(one, names.get(one.resource_id)) for one in values]
+    return {"audit_events": events, "page_info": shapes.page_info(next_marker, len(values))}

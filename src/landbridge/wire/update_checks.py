@@ -1,4 +1,6 @@
-"""The answer to a check of an update (an extension of ours): what would change, field by field, and what that does to tunnels."""
+"""The answers to the check of an update and to that of a create of a gateway (extensions of ours): what is wrong, what would change, field by field, and what
+that does to tunnels.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
@@ -10,6 +12,19 @@ from landbridge.wire import errors, schema, shapes
 
 #: Fields that an update generates.
 _GENERATED = frozenset({"updated_at", "ca_certificate.id"})
+
+
+class CreateCheckAnswer(schema.Answer):
+    """The result of a create with this body. The check stores nothing."""
+
+    valid: bool = Field(description="whether a create would succeed now")
+    details: list[errors.Detail] = Field(description="all violations, as in the error of a create")
+    warnings: list[errors.Detail] = Field(description="findings that do not refuse the create")
+
+
+class OneCreateCheck(schema.Answer):
+    check: CreateCheckAnswer
+    request_id: str
 
 
 class ChangedField(schema.Answer):
@@ -52,15 +67,21 @@ class OneUpdateCheck(schema.Answer):
     request_id: str
 
 
+def check_create(found: model.CheckResult) -> dict[str, Any]:
+    return {
+        "valid": not found.violations,
+        "details": [{"field": each.field, "message": each.message} for each in found.violations],
+        "warnings": [{"field": each.field, "message": each.text} for each in found.warnings],
+    }
+
+
 def check(found: model.CheckResult, render: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """`render`: a resource as its GET has it."""
     changes = []
     if found.before is not None:
         changes = list(_changes(render(found.before), render(found.after), ""))
     return shapes.without_none(
-        valid=not found.violations,
-        details=[{"field": each.field, "message": each.message} for each in found.violations],
-        warnings=[{"field": each.field, "message": each.text} for each in found.warnings],
+        **check_create(found),
         changes=[*changes, *([{"field": "psk"}] if found.rekeys else [])],
         tunnel_effect=found.tunnel_effect,
         effect=found.effect or None,
