@@ -236,6 +236,9 @@ EXEC_STARTS = {
         "/var/lib/landbridge"
     ),
     "{ path=/opt/x ; argv[]=/opt/x serve --data=/srv/a --config /etc/x ; ignore_errors=no }": "/srv/a",
+    "{ path=/opt/x ; argv[]=/opt/x serve --data /srv/a b ; ignore_errors=no ; start_time=[n/a] }": "/srv/a b",
+    '{ path=/opt/x ; argv[]=/opt/x serve --data "/srv/a b" --config /etc/x ; ignore_errors=no }': "/srv/a b",
+    "/opt/x serve --data /srv/a b": "/srv/a b",
     "{ path=/opt/x ; argv[]=/opt/x serve --config /etc/x ; ignore_errors=no }": None,
     "": None,
 }

@@ -367,6 +367,45 @@ def test_a_package_that_was_not_configured_yet_can_be_removed(tmp_path: Path, pa
         assert [path for path in sorted(machine.changed()) if not OF_DPKG.match(path)] == []
 
 
+def test_a_package_that_was_not_configured_can_be_removed_after_its_python(tmp_path: Path, packages: Path):
+    """dpkg may remove what a package depends on before it runs the package's postrm."""
+    with _machine(tmp_path, packages) as machine:
+        assert machine.install(upgrade.NOW).returncode == 0
+        machine.does("sh", "-c", f"exec dpkg --unpack /run/packages/landbridge_{upgrade.NEXT}~*.deb")
+        machine.does("mv", str(program.PYTHON), "/gone")
+        done = machine.run("dpkg", "--remove", "landbridge")
+        assert done.returncode == 0, done.stderr
+        assert f"landbridge: tunnels stay up, because {program.PYTHON} is gone" in done.stderr
+        machine.does("mv", "/gone", str(program.PYTHON))
+        machine.does("dpkg", "--purge", "landbridge")
+        assert not machine.at(files.PACKAGE.home).exists()
+
+
+def test_a_purge_says_which_data_folders_stay(tmp_path: Path, packages: Path):
+    with _machine(tmp_path, packages) as machine:
+        assert machine.install(upgrade.NOW).returncode == 0
+        machine.at(files.CONFIGURATION).write_text('[serve]\ndata = "/srv/a b" # mine\n')
+        unit = machine.at("/etc/systemd/system/landbridge.service.d/override.conf")
+        unit.parent.mkdir(parents=True)
+        unit.write_text(
+            '[Service]\nExecStart=\nExecStart=/x serve --data "/srv/c d" --listen 1\n#ExecStart=/x --data=/srv/e\n'
+        )
+        machine.does("rm", "-rf", paths.DATA)
+        machine.does("mkdir", "-p", "/srv/disk")
+        machine.does("ln", "-s", "/srv/disk", paths.DATA)
+        stay = ["/srv/a b", "/srv/c d", "/srv/disk", "/srv/e"]
+        for folder in (*stay, "/srv/other"):
+            machine.does("mkdir", "-p", folder)
+            machine.does("touch", f"{folder}/{paths.DATABASE}")
+        said = machine.does("dpkg", "--purge", "landbridge")
+        told = re.findall(
+            "^landbridge: (.*) stays, with the database and the keys of a service\\.$", said, re.MULTILINE
+        )
+        assert told == stay
+        assert all(machine.at(f"{folder}/{paths.DATABASE}").exists() for folder in stay)
+        assert not os.path.lexists(machine.at(paths.DATA))
+
+
 def test_the_package_takes_over_what_landbridge_install_made(tmp_path: Path, packages: Path):
     (tmp_path / "machine").mkdir()
     with _machine(tmp_path / "machine", packages) as machine:

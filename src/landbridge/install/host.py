@@ -88,9 +88,9 @@ def data_folder(configured: str) -> str:
 
 
 def named_folder(command: str) -> str | None:
-    """The data folder that systemd shows in the command line of a unit."""
-    found = re.findall(r"\s--data[ =](\S+)", command)
-    return found[-1] if found else None
+    """The data folder in the command line of a unit, as systemd shows it: words are not quoted, and a folder may have spaces."""
+    found = re.findall(r"\s--data[ =](.+?)(?=\s+--|\s+;|\s*$)", command)
+    return found[-1].strip('"') if found else None
 
 
 def plan_install(host: Host, watch_migration: WatchMigration, *, dry_run: bool = False) -> list[Step]:
