@@ -59,6 +59,19 @@ def _rows(answer: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
+def test_a_column_of_health_is_called_so_as_in_the_file_and_one_with_words_of_the_api_is_called_status(one: Any):
+    device = one.api.get("customer-gateways")["customer_gateways"][0]["id"]
+    for page, head, shown in (
+        ("", "Health", "down"),
+        ("/connections", "Health", "down"),
+        ("/gateways", "Status", "ACTIVE"),
+        (f"/customer-gateways/{device}", "Status", "ACTIVE"),
+    ):
+        text = one.page(page)
+        heads = re.findall(r'<th scope="col">(\w+)</th>', text)
+        assert (head in heads, "State" in heads, f"</svg>{shown}<" in text) == (True, False, True), page
+
+
 def test_the_file_has_what_the_list_shows_on_all_its_pages(one: Any, until: Any):
     path = f"/console/{one.api.project_id}/connections.csv"
     until(lambda: _rows(one.get(f"{path}?q=berlin"))[0]["cause"], "the cause, which is stored after its look")
