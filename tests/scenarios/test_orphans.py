@@ -61,7 +61,7 @@ def _nothing_is_left(bench: Bench) -> None:
 def test_what_has_no_folder_is_told_and_goes_only_when_that_is_wanted(stray: Bench):
     (pid,) = fault_bench.pids(stray.namespace)
     asked = _stop(stray)
-    assert (asked.returncode, "--yes takes down what is left too" in asked.stderr) == (1, True)
+    assert (asked.returncode, "--yes takes them down too" in asked.stderr) == (1, True)
     assert asked.stdout == f"network namespace {stray.namespace}, its charon {pid} runs, its folder is gone\n"
     no = _stop(stray, answer="n")
     assert (no.returncode, no.stdout.splitlines()[-1]) == (
