@@ -258,7 +258,9 @@ def test_a_lost_database_is_not_replaced_by_an_empty_one(folder: Path, capsys: p
     (folder / "landbridge.db").unlink()
     assert main.main(["serve", "--data", str(folder), "--listen", "127.0.0.1:0", "--engine", "none"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"landbridge: {folder}/landbridge.db: is missing, and credentials.toml beside it")
+    assert said.startswith(
+        f"landbridge: {folder}/landbridge.db: is missing, and an earlier start left credentials.toml"
+    )
     assert said.count("\n") == 1
     assert not (folder / "landbridge.db").exists()
 
