@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import BUILT, HERE
-from tests.docs import test_how_tos
+from tests.docs import pages
 
 pytestmark = pytest.mark.process
 
@@ -103,7 +103,7 @@ def configured(
         folder.mkdir()
         shutil.copy(HERE / "terraform" / name / "main.tf", folder)
         words = server.credentials
-        provider = test_how_tos._blocks("use-with-terraform", "hcl")[0]
+        provider = pages.blocks("use-with-terraform", "hcl")[0]
         (folder / "provider.tf").write_text(provider.replace("http://127.0.0.1:8700", words["endpoint"]))
         keys = {"HW_ACCESS_KEY": words["access_key"], "HW_SECRET_KEY": words["secret_key"]}
         keys["TF_VAR_project_id"] = words["project_id"]
@@ -168,11 +168,11 @@ def test_fifty_connections_are_applied_and_planned_without_a_change(
 @pytest.mark.timeout(1200)
 def test_the_page_for_terraform_runs_as_it_stands(environment: dict[str, str], tmp_path: Path):
     """Its service, its configuration and its commands, in the order of the page."""
-    port = test_how_tos._free_port()
-    configuration = "\n".join(test_how_tos._blocks("use-with-terraform", "hcl"))
+    port = pages.free_port()
+    configuration = "\n".join(pages.blocks("use-with-terraform", "hcl"))
     (tmp_path / "main.tf").write_text(configuration.replace("8700", port))
     environment = {name: value for name, value in environment.items() if name != "PATH"} | {"TF_CLI_ARGS": "-no-color"}
-    status, printed = test_how_tos._shell("use-with-terraform", tmp_path, port, "sh", **environment)
+    status, printed = pages.shell("use-with-terraform", tmp_path, port, "sh", **environment)
     assert status == 0, printed
     assert "Apply complete! Resources: 4 added, 0 changed, 0 destroyed." in printed
     assert "No changes. Your infrastructure matches the configuration." in printed

@@ -82,8 +82,8 @@ def test_a_libreswan_is_asked_about_phase_2(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """In this slow machine, pluto needs more than the 8 seconds of a question to install a CHILD_SA. Its kernel must keep the SPI meanwhile."""
-    monkeypatch.setattr(probe_sas, "QUESTION", 90)
-    monkeypatch.setattr(probe_sas, "PATIENCE", 120)
+    monkeypatch.setattr(probe_sas, "QUESTION_TIMEOUT", 90)
+    monkeypatch.setattr(probe_sas, "ANSWER_TIMEOUT", 120)
     engine = StrongSwan(world.folder, world.site("vpc-1"))
     device = world.add_device(bare=True)
     keep = "net.core.xfrm_acq_expires=600"
