@@ -172,7 +172,7 @@ def test_the_page_for_terraform_runs_as_it_stands(environment: dict[str, str], t
     configuration = "\n".join(pages.blocks("use-with-terraform", "hcl"))
     (tmp_path / "main.tf").write_text(configuration.replace("8700", port))
     environment = {name: value for name, value in environment.items() if name != "PATH"} | {"TF_CLI_ARGS": "-no-color"}
-    status, printed = pages.shell("use-with-terraform", tmp_path, port, "sh", **environment)
+    status, printed = pages.shell("use-with-terraform", tmp_path, port, languages=("bash", "sh"), **environment)
     assert status == 0, printed
     assert "Apply complete! Resources: 4 added, 0 changed, 0 destroyed." in printed
     assert "No changes. Your infrastructure matches the configuration." in printed

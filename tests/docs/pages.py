@@ -45,15 +45,16 @@ def shell(
     isolated: bool = False,
     before: str = "",
     replaced: Mapping[str, str] | None = None,
+    languages: tuple[str, ...] = ("bash",),
     **more: str,
 ) -> tuple[int, str]:
-    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `isolated`: in namespaces of its
+    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `languages`: of the blocks that are run. `isolated`: in namespaces of its
     own. `before`: commands that come first. `replaced`: texts of the page, such as paths, and what stands in their place. `more`: of the
     environment.
     """
     for example in blocks(name, "python"):
         (folder / "example.py").write_text(example)
-    script = "\n".join(blocks(name, "bash"))
+    script = "\n".join(blocks(name, *languages))
     for text, other in ({"8700": port} | dict(replaced or {})).items():
         script = script.replace(text, other)
     parts = ["set -eu", _PREPARE if isolated else "", before, script]
