@@ -135,7 +135,8 @@ def test_what_charon_says_is_heard_once_however_it_was_started(
     [down] = bench.until(lambda seen: refused in cycles.lines(seen.connections[0]), specs.connection())
     first = down.attempts[0]
     exchanged = [message.exchange for message in first.facts if isinstance(message, negotiation.Message)]
-    assert exchanged == ["IKE_SA_INIT", "IKE_SA_INIT", "IKE_AUTH", "IKE_AUTH"]
+    every = ["IKE_SA_INIT", "IKE_SA_INIT", "IKE_AUTH", "IKE_AUTH"]
+    assert exchanged in (every, every[1:])  # charon may have sent the first message before anybody listened
     assert [said.line for said in negotiation.lines(first.facts)].count(refused) == 1
     assert first.outcome == "refused_by_device"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import engine_bench, sites, specs, wire
+from lab import engine_bench, processes, sites, specs, wire
 from landbridge.engine.strongswan import names
 
 pytestmark = pytest.mark.tunnel
@@ -37,8 +37,10 @@ class Bench(engine_bench.Bench):
 
     def kill(self) -> None:
         listed = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=True)
-        for pid in map(int, listed.stdout.split()):
+        pids = [int(pid) for pid in listed.stdout.split()]
+        for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        sites.wait_for(lambda: not any(map(processes.is_there, pids)), "the killed processes to be gone")
 
     def take_down(self) -> None:
         """The device has another key now."""
