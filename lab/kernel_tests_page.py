@@ -45,7 +45,7 @@ the scenarios. {passed} of {count} passed at their last run.
 
 - The data plane is the kernel's in each row. The seconds are those of a machine in software (QEMU without KVM), which is about ten times as slow as
   the host. The first test of a file also makes the tunnels of the others.
-- A scenario that `make test-scenarios` replays in userland alone may depend on that data plane: ESP in UDP port 4500, for example.
+- Scenarios of libipsec are not replayed: they are about the userland data plane itself, such as ESP in UDP port 4500.
 
 | test | style | device | result | seconds | date |
 |---|---|---|---|---|---|

@@ -48,9 +48,9 @@ def shell(
     languages: tuple[str, ...] = ("bash",),
     **more: str,
 ) -> tuple[int, str]:
-    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `languages`: of the blocks that are run. `isolated`: in namespaces of its
-    own. `before`: commands that come first. `replaced`: texts of the page, such as paths, and what stands in their place. `more`: of the
-    environment.
+    """All commands of a page in one shell, as a reader would type them; its status, and what they print. `isolated`: in namespaces of its
+    own. `before`: commands that come first. `replaced`: texts of the page, such as paths, and what stands in their place. `languages`: of the
+    blocks that are run. `more`: of the environment.
     """
     for example in blocks(name, "python"):
         (folder / "example.py").write_text(example)
