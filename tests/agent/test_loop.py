@@ -298,11 +298,11 @@ def test_a_cycle_that_fails_leaves_the_report_to_the_next_one(small: Any, run: A
 
 def test_a_change_goes_before_looks_that_wait(small: Any, run: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(loop, "CHANGES_FIRST", 600.0)  # a busy machine lets looks wait for long
-    leave, begun = threading.Event(), list[str]()
+    leave, begun = threading.Semaphore(0), list[str]()
 
     def wait(name: str) -> None:
         begun.append(name)
-        leave.wait()
+        leave.acquire()
 
     names = [f"g{n}" for n in range(loop.WORKERS + 10)]
     small.world.wanted = {name: frozenset("a") for name in names}
@@ -316,10 +316,11 @@ def test_a_change_goes_before_looks_that_wait(small: Any, run: Any, monkeypatch:
         small.until(lambda: len(begun) == loop.WORKERS, "all places to be taken")
         agent.nudge({changed := names[-1]})
         assert changed not in begun
+        leave.release()
+        small.until(lambda: len(begun) > loop.WORKERS, "the place that one cycle left")
     finally:
-        leave.set()
-    small.until(lambda: len(begun) >= len(names), "all looks")
-    assert changed in begun[loop.WORKERS : 2 * loop.WORKERS]
+        leave.release(len(names))
+    assert begun[loop.WORKERS] == changed
 
 
 def _rest(gateway: Any) -> float:
