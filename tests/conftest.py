@@ -33,7 +33,7 @@ from landbridge import bootstrap, config, data_folder, model, paths, site_file
 from landbridge.agent import loop
 from landbridge.api import app
 from landbridge.engine.simulated import Simulated
-from landbridge.operations import access, clock
+from landbridge.operations import access, call, clock
 from landbridge.server import heartbeat
 from landbridge.store import vault
 from landbridge.store.sqlite import migrate
@@ -226,7 +226,7 @@ class Service:
     agent: loop.Agent
     engine: Simulated
 
-    def new_key(self, project_id: str | None = None, role: access.Role = "admin") -> access.NewKey:
+    def new_key(self, project_id: str | None = None, role: call.Role = "admin") -> access.NewKey:
         return self.data.database.write(
             lambda tx: access.create_key(tx, self.data.vault, project_id, role, clock.now())
         )
@@ -236,7 +236,7 @@ class Service:
         name = f"project-{time.monotonic_ns()}"
         return self.data.database.write(lambda tx: access.create_project(tx, name, clock.now()))
 
-    def api(self, project_id: str | None = None, role: access.Role = "admin") -> Api:
+    def api(self, project_id: str | None = None, role: call.Role = "admin") -> Api:
         """A caller in the project, or in a new one; an operator in none."""
         project = project_id or self.new_project()
         return Api(http=self.http, project_id=project, key=self.new_key(None if role == "operator" else project, role))

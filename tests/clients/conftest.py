@@ -36,7 +36,7 @@ def tool(absent: Callable[[str], Any]) -> Callable[..., str]:
         for name in names:
             if path := shutil.which(name):
                 return path
-        return absent(f"{' or '.join(names)} is not installed: the clients that need it did not run")  # type: ignore[no-any-return]
+        return absent(f"{' or '.join(names)} is not installed: the clients that need it did not run")
 
     return found
 

@@ -34,7 +34,7 @@ class Sdk:
         result = self._exchange({"operation": _method(operation), "request": request})
         if "error" in result:
             raise Refused(result["error"])
-        return _given(result["response"])  # type: ignore[no-any-return]
+        return _given(result["response"])
 
     def has(self, operation: str) -> bool:
         return bool(self._exchange({"operation": _method(operation)})["has"])

@@ -84,7 +84,7 @@ class Life:
             found = self.client.call(operation, **parameters)[envelope]
             return found if found["status"] == status else None
 
-        return until(look, f"{operation} of {parameters} to be {status}")  # type: ignore[no-any-return]
+        return until(look, f"{operation} of {parameters} to be {status}")
 
     def gone(self, operation: str, **parameters: str) -> None:
         until(lambda: self.refusal(operation, **parameters)["status"] == 404, f"{operation} of {parameters} to be 404")
@@ -104,7 +104,7 @@ class Life:
 
     def device(self, **fields: Any) -> dict[str, Any]:
         body = {"name": "branch", "id_type": "ip", "id_value": "198.51.100.2", "bgp_asn": 65000} | fields
-        return self.call("create_cgw", {"customer_gateway": body})["customer_gateway"]  # type: ignore[no-any-return]
+        return self.call("create_cgw", {"customer_gateway": body})["customer_gateway"]
 
     def connection_body(self, gateway: Any, device: Any, **fields: Any) -> dict[str, Any]:
         ends = {"vgw_id": gateway["id"], "vgw_ip": gateway["eip1"]["id"], "cgw_id": device["id"]}
@@ -122,7 +122,7 @@ class Life:
             assert found["status"] != "ERROR", found
             return found if found["status"] in ("ACTIVE", "DOWN") else None
 
-        return until(look, f"{connection_id} to be ACTIVE or DOWN")  # type: ignore[no-any-return]
+        return until(look, f"{connection_id} to be ACTIVE or DOWN")
 
 
 #: Fields that may differ between two answers, one right after the other. The time that an upgrade still takes follows its status.

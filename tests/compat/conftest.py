@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landbridge import config, data_folder
-from landbridge.operations import access, clock, pausing
+from landbridge.operations import access, call, clock, pausing
 from tests.compat import terraform
 
 
@@ -17,7 +17,7 @@ def provider(server: Any) -> Callable[..., terraform.Client]:
     """`provider(family)`, or with the role of its key, or with another one's project."""
 
     def configured(
-        family: terraform.Family, role: access.Role = "admin", project_id: str | None = None
+        family: terraform.Family, role: call.Role = "admin", project_id: str | None = None
     ) -> terraform.Client:
         now = clock.now()
         with data_folder.open_data(config.load({"data": str(server.folder)}, {})) as data:

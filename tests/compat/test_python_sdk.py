@@ -11,7 +11,7 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkvpn import v5
 
 from landbridge import config, data_folder
-from landbridge.operations import access, clock
+from landbridge.operations import access, call, clock
 
 #: Without python-dateutil the SDK gives times as text, and says so each time.
 pytestmark = pytest.mark.filterwarnings("ignore:Unable to convert string to datetime:ImportWarning")
@@ -72,7 +72,7 @@ def _client(server: Any, access_key: str, secret_key: str, project_id: str) -> v
 def keys(server: Any) -> SimpleNamespace:
     """Makes projects and keys on the server's data folder, as the command does."""
 
-    def make(project_id: str | None, role: access.Role) -> access.NewKey:
+    def make(project_id: str | None, role: call.Role) -> access.NewKey:
         with data_folder.open_data(config.load({"data": str(server.folder)}, {})) as data:
             return data.database.write(lambda tx: access.create_key(tx, data.vault, project_id, role, clock.now()))
 

@@ -1,6 +1,7 @@
 """Libreswan, another IKE implementation, used with the text that is printed for it: up, and traffic, on a kernel with ESP."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_the_printed_text_brings_the_tunnel_up(world: sites.World, given: dict[s
         pluto.start(printed(spec, name, world, engine.describe()["data_plane"]))
         cycles.until(engine, gateway.id, desired, cycles.all_up, seconds=PATIENCE_SECONDS)
         for target in (HOST, "192.168.45.10") if "policy_rules" in given else (HOST,):
-            sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}")
+            sites.wait_for(functools.partial(sites.ping, world.vpc_host, target), f"a ping to {target}")
         sites.wait_for(lambda: sites.ping(device.host, sites.VPC_HOST), "a ping from the device's side")
     except (TimeoutError, AssertionError) as problem:
         raise AssertionError(pluto.log()[-6000:]) from problem
@@ -115,7 +116,7 @@ def test_a_device_that_dials_in_comes_back_after_a_reset(
             desired = specs.desired(spec, network=world.network("vpc-1"), of=gateway)
             cycles.until(engine, gateway.id, desired, cycles.all_up_as_desired, seconds=PATIENCE_SECONDS)
         for target in (HOST, "192.168.45.10"):
-            sites.wait_for(lambda target=target: sites.ping(world.vpc_host, target), f"a ping to {target}", seconds=30)
+            sites.wait_for(functools.partial(sites.ping, world.vpc_host, target), f"a ping to {target}", seconds=30)
     except (TimeoutError, AssertionError) as problem:
         raise AssertionError(pluto.log()[-6000:]) from problem
     finally:

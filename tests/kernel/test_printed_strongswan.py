@@ -1,6 +1,7 @@
 """strongSwan, used with the text that is printed for it, on a gateway whose kernel does ESP and which asks for 0.0.0.0/0."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import pytest
@@ -45,6 +46,6 @@ def test_both_subnets_are_carried_again_after_a_reset(named: bool):
                 up = cycles.until(engine, gateway.id, desired, cycles.all_up_as_desired, seconds=PATIENCE_SECONDS)
                 assert up.connections[0].missing_pairs == ()
             for host in HOSTS:
-                sites.wait_for(lambda host=host: sites.ping(world.vpc_host, host), f"a ping to {host}", seconds=30)
+                sites.wait_for(functools.partial(sites.ping, world.vpc_host, host), f"a ping to {host}", seconds=30)
         finally:
             engine.stop_all()

@@ -200,7 +200,7 @@ def test_a_restarted_landbridge_adopts_every_tunnel(bed: Bed):
 def test_a_change_of_one_connection_leaves_the_others_and_their_tunnels_alone(bed: Bed):
     before = {one.connection_id: one.children for one in bed.settle().values()}
     spec = bed.specs["static"]
-    bed.specs["static"] = specs.changed(spec, peer_subnets=(*spec.connection.peer_subnets, "192.168.98.0/24"))
+    bed.specs["static"] = specs.changed(spec, peer_subnets=(*(spec.connection.peer_subnets or ()), "192.168.98.0/24"))
     try:
         plan = bed.plan()
         assert {step.connection_id for step in plan if not isinstance(step, network_steps.EnsureFilterTable)} == {
