@@ -1,6 +1,7 @@
 """What the page for contributors names exists."""
 
 import importlib.util
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -35,6 +36,30 @@ def test_a_dry_run_of_make_runs_nothing():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "lab.kernel_tests_page" in done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("passes", ["the second time", "never"])
+def test_make_test_runs_once_more_what_failed(tmp_path: Path, passes: str):
+    (tmp_path / "test_it.py").write_text(
+        f"""
+from pathlib import Path
+
+def test_fails():
+    runs = Path({str(tmp_path / "runs")!r})
+    runs.open("a").write("x")
+    assert len(runs.read_text()) == 2 and {passes == "the second time"}
+
+def test_passes():
+    Path({str(tmp_path / "others")!r}).open("a").write("x")
+"""
+    )
+    environment = os.environ | {"PYTEST_ADDOPTS": f"-o cache_dir={tmp_path}/cache"}
+    command = ["make", "test", "COVERAGE=no", "PARALLEL=", f"TESTS={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (passes == "the second time"), done.stdout + done.stderr
+    assert [(tmp_path / name).read_text() for name in ("runs", "others")] == ["xx", "x"]
+    assert "1 failed, 1 passed" in done.stdout
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)", PAGE))))
