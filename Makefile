@@ -99,8 +99,10 @@ test-clients: setup ## foreign clients in Go, Java and Terraform; ABSENT=skip sk
 	@$(BIN)/python -m pytest -rs tests/clients $(if $(ABSENT),--absent=$(ABSENT))
 
 WITH := not long
+# Runs pytest, and the tests that failed once more, as `make test` does. The table of test-kernel-full has the results of the first run.
+ONCE_MORE = bash -c '"$$@" || { [ $$? -eq 1 ] && "$$@" --last-failed --last-failed-no-failures none --junitxml=$@/again.xml; }' once-more
 # Started in a virtual machine: nothing is loaded that these tests do not use, since imports take seconds there.
-GUEST_PYTEST := $(BIN)/python -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
+GUEST_PYTEST = $(ONCE_MORE) $(BIN)/python -m pytest -o cache_dir=$@/cache -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:pytest_cov --confcutdir=tests/kernel --timeout=400 -m '$(WITH)'
 
 test-kernel: setup $(VENV)/.kernel-packages ## tunnels and the installation on Debian's own kernel, in virtual machines
 	@for fetched in lab.kernel lab.libreswan lab.frr lab.upgrade; do $(BIN)/python -m $$fetched; done
