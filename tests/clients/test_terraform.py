@@ -93,16 +93,19 @@ def environment(absent: Callable[[str], Any], tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def configured(
-    tool: Callable[..., str], environment: dict[str, str], server: Any, tmp_path: Path
+    tool: Callable[..., str], environment: dict[str, str], start_server: Callable[..., Any], tmp_path: Path
 ) -> Iterator[Callable[[str], Terraform]]:
-    """`configured("fifty")`: that configuration with the provider of the how-to. It is destroyed at the end."""
+    """`configured("fifty")`: that configuration with the provider of the how-to. It is destroyed at the end.
+
+    The service has the default site, as that of a reader: the shared one has no addresses for private gateways.
+    """
+    words = start_server().credentials
     made: list[Terraform] = []
 
     def configure(name: str) -> Terraform:
         folder = tmp_path / "configuration"
         folder.mkdir()
         shutil.copy(HERE / "terraform" / name / "main.tf", folder)
-        words = server.credentials
         provider = pages.blocks("use-with-terraform", "hcl")[0]
         (folder / "provider.tf").write_text(provider.replace("http://127.0.0.1:8700", words["endpoint"]))
         keys = {"HW_ACCESS_KEY": words["access_key"], "HW_SECRET_KEY": words["secret_key"]}
