@@ -1,7 +1,8 @@
 """What a charon adds to its log file is read once and whole, also when the file is cut or replaced; and the file does not fill the disk."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from landbridge.engine.strongswan.ike import charon, log_file
 
 #: As charon 5.9.8 and 6.0 write it.
 HEAD = "2026-12-01T13:48:26.604 05[IKE]"
+HEAD_LATER = "2026-12-01T13:48:26.605 07[IKE]"
 
 
 @pytest.fixture
@@ -27,9 +29,9 @@ def log(path: Path) -> Iterator[log_file.LogFile]:
         yield made
 
 
-def _write(path: Path, *texts: str) -> None:
+def _write(path: Path, *texts: str, head: str = HEAD) -> None:
     with path.open("a") as out:
-        out.writelines(f"{HEAD} <hq|7> {text}\n" for text in texts)
+        out.writelines(f"{head} <hq|7> {text}\n" for text in texts)
 
 
 def _texts(lines: list[log_file.Line]) -> list[str]:
@@ -112,14 +114,66 @@ def test_a_full_disk_does_not_keep_the_log_long(path: Path, log: log_file.LogFil
     assert path.read_text() == ""
 
 
-def test_a_file_that_somebody_replaced_or_cut_is_read_from_its_beginning(path: Path, log: log_file.LogFile):
+def test_a_file_that_somebody_cut_is_read_from_its_beginning(path: Path, log: log_file.LogFile):
     _write(path, "old")
-    path.rename(path.with_name("moved"))
-    _write(path.with_name("moved"), "still old")
-    assert _texts(log.keep_up()) == ["old", "still old"]
-    _write(path, "new")
-    assert _texts(log.keep_up()) == ["new"]
+    assert _texts(log.keep_up()) == ["old"]
     path.write_text("")
     assert log.keep_up() == []
-    _write(path, "cut")
+    _write(path, "cut", head=HEAD_LATER)
     assert _texts(log.keep_up()) == ["cut"]
+
+
+def test_a_file_that_somebody_replaced_is_read_on_until_charon_opens_its_log_anew(path: Path, log: log_file.LogFile):
+    moved = path.with_name("moved")
+    path.rename(moved)
+    path.touch()
+    _write(moved, "old")
+    assert _texts(log.keep_up()) == ["old"]
+    assert log.is_replaced
+    _write(moved, "still old")
+    _write(path, "new", head=HEAD_LATER)
+    assert _texts(log.keep_up()) == ["still old", "new"]
+    assert not log.is_replaced
+
+
+def test_old_lines_of_a_file_that_somebody_edited_are_no_news(path: Path, log: log_file.LogFile):
+    """As `sed -i` does, and as an editor that writes into the same file."""
+    before = path.read_text()
+    _write(path, "old")
+    assert _texts(log.lines()) == ["old"]
+    kept = path.read_text().removeprefix(before)
+    path.write_text(kept)
+    _write(path, "new", head=HEAD_LATER)
+    assert _texts(log.keep_up()) == ["new"]
+    copy = path.with_name("copy")
+    copy.write_text(path.read_text())
+    copy.rename(path)
+    log.keep_up()
+    assert log.keep_up() == []
+
+
+def test_a_file_that_is_cut_before_a_line_came_has_no_old_news(path: Path):
+    before = path.read_text()
+    _write(path, "also of before")
+    with contextlib.closing(log_file.LogFile(path.parent)) as log:
+        path.write_text(before)
+        assert log.keep_up() == []
+
+
+def test_a_log_that_is_gone_for_good_is_said(path: Path, log: log_file.LogFile):
+    path.unlink()
+    assert log.keep_up() == []
+    with pytest.raises(FileNotFoundError):
+        log.keep_up()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_regular_file_is_no_log_and_is_not_waited_for(
+    path: Path, log: log_file.LogFile, make: Callable[[Path], None]
+):
+    path.unlink()
+    make(path)
+    with pytest.raises(OSError, match="no regular file"):
+        log.keep_up()
+    with pytest.raises(OSError, match="no regular file"):
+        log_file.LogFile(path.parent)

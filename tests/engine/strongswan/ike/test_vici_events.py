@@ -1,5 +1,6 @@
 """When a gateway is to be looked at: after events, for what is said, and at times that were asked for."""
 
+import contextlib
 import itertools
 import math
 import selectors
@@ -207,3 +208,36 @@ def test_who_sent_last_is_known_although_it_is_no_news():
         noise.matches(unique_id, b"sending packet: from 203.0.113.10[500] to 198.51.100.2[500] (92 bytes)")
     noise.matches(b"5", b"received packet: from 198.51.100.2[500] to 203.0.113.10[500] (92 bytes)")
     assert noise.last_to_send == "7"
+
+
+def _requests(charon: socket.socket) -> list[bytes]:
+    """What a charon was asked for since the last call."""
+    charon.setblocking(False)
+    found = []
+    with contextlib.suppress(BlockingIOError):
+        while length := charon.recv(4):
+            found.append(charon.recv(int.from_bytes(length))[2:])
+    return found
+
+
+def test_a_charon_is_told_to_open_a_log_anew_that_somebody_moved_or_deleted(ears: Ears, tmp_path: Path):
+    path = tmp_path / "charon.log"
+    path.touch()
+    ears.subscription.folder = tmp_path
+    ears.pass_time(2 * vici_events.KEEP_UP_PAUSE)
+    assert ears.subscription.log is not None
+    assert _requests(ears.charon) == []
+    path.unlink()
+    ears.pass_time(vici_events.KEEP_UP_PAUSE)
+    assert _requests(ears.charon) == [b"reload-settings"]
+    path.write_text(f"2026-12-01T13:48:26.605 07[IKE] <one|1> {REFUSED['msg'].decode()}\n")
+    ears.pass_time(vici_events.KEEP_UP_PAUSE)
+    assert _requests(ears.charon) == []
+    assert len(ears.looks) == 1
+    ears.subscription.log.close()
+
+
+def test_a_charon_is_told_to_make_a_log_that_is_missing_from_the_beginning(ears: Ears, tmp_path: Path):
+    ears.subscription.folder = tmp_path
+    ears.pass_time(vici_events.KEEP_UP_PAUSE)
+    assert b"reload-settings" in _requests(ears.charon)

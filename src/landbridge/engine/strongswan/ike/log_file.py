@@ -6,42 +6,50 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from landbridge.engine.strongswan.ike import charon, state
 
-#: Second, thread and group, the name and the number of the IKE_SA that the line is about, text.
-_LINE = re.compile(rb"\S+:(\d\d\.\d+) \d+\[\w+\](?: <(?:([^|>]*)\|)?(\d+)>)? (.*)")
+#: Local time, thread and group, the name and the number of the IKE_SA that the line is about, text.
+_LINE = re.compile(rb"(\S+:\d\d\.\d+) \d+\[\w+\](?: <(?:([^|>]*)\|)?(\d+)>)? (.*)")
 _UNNAMED = state.UNNAMED.encode()
 #: Bytes that are read at once.
 _PART = 1 << 18
+#: Bytes at the end of a file in which its last line is looked for.
+_TAIL = 1 << 12
 
 
 class Line(NamedTuple):
-    """`second`: of its minute. `name` and `unique_id`: of the IKE_SA, empty when the line is about none."""
+    """`time`: as charon writes it. `name` and `unique_id`: of the IKE_SA, empty when the line is about none."""
 
-    second: bytes
+    time: bytes
     name: bytes
     unique_id: bytes
     text: bytes
 
     def at(self, now: datetime) -> datetime:
         """When charon wrote the line, if that is less than half a minute ago. The file has local times, whose hours may be ambiguous."""
-        ago = (now.second + now.microsecond / 1e6 - float(self.second)) % 60
+        ago = (now.second + now.microsecond / 1e6 - float(self.time.rpartition(b":")[2])) % 60
         return now - timedelta(seconds=ago) if ago < 30 else now
 
 
 class LogFile:
-    """The lines that come after it was opened. For one thread."""
+    """The lines that come after it was opened. For one thread.
+
+    `is_replaced`: another file, or none, stands where the file was. charon still writes to the old one until it is told to open its log anew.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError."""
         self._path = folder / charon.CHARON.log_file
-        self._file = self._path.open("rb", buffering=0)
-        self._file.seek(0, os.SEEK_END)
-        self._rest = b""
+        self._file = _open(self._path)
+        self._rest = self._last = b""
+        self._file.seek(max(0, os.fstat(self._file.fileno()).st_size - _TAIL))
+        self.lines()
+        self.is_replaced = False
 
     def close(self) -> None:
         self._file.close()
@@ -53,23 +61,24 @@ class LogFile:
             *whole, self._rest = (self._rest + data).split(b"\n")
             for each in whole:
                 if match := _LINE.match(each):
-                    second, name, unique_id, text = match.groups(b"")
-                    found.append(Line(second, name or (_UNNAMED if unique_id else b""), unique_id, text))
+                    at, name, unique_id, text = match.groups(b"")
+                    found.append(Line(at, name or (_UNNAMED if unique_id else b""), unique_id, text))
+        if found:
+            self._last = found[-1].time
         return found
 
     def keep_up(self) -> list[Line]:
-        """The same. Begins anew where somebody has replaced or cut the file, and keeps a full log as charon.log.1. What charon adds meanwhile is read
-        before it is cut off. charon appends, so its next line stands at the beginning. Raises OSError.
+        """The same. Keeps a full log as charon.log.1: what charon adds meanwhile is read before it is cut off, and charon appends, so its next line
+        stands at the beginning. Begins anew in a file that somebody cut, and in one that stands in its place since the last call. Raises OSError.
         """
-        try:
-            its = self._path.stat()
-        except FileNotFoundError:  # charon still writes to the file that was deleted
-            return self.lines()
         found, ours = self.lines(), os.fstat(self._file.fileno())
-        if not os.path.samestat(its, ours):
-            new = self._path.open("rb", buffering=0)
+        if not self._is_in_its_place(ours):
+            if not self.is_replaced:
+                self.is_replaced = True
+                return found
+            new = _open(self._path)
             self._file.close()
-            self._file = new
+            self._file, self.is_replaced = new, False
         elif ours.st_size > charon.LOG_LIMIT:
             with contextlib.suppress(OSError):  # a full disk is one more reason to cut it
                 shutil.copyfile(self._path, self._path.with_name(f"{self._path.name}.1"))
@@ -80,5 +89,25 @@ class LogFile:
             self._file.seek(0)
         else:
             return found
-        self._rest = b""
-        return found + self.lines()
+        last, self._rest = self._last, b""  # a copy has old lines
+        return found + [line for line in self.lines() if line.time > last]
+
+    def _is_in_its_place(self, ours: os.stat_result) -> bool:
+        """Raises OSError when something stands there that is no regular file."""
+        try:
+            its = self._path.stat()
+        except FileNotFoundError:
+            return False
+        _check(its, self._path)
+        return os.path.samestat(its, ours)
+
+
+def _open(path: Path) -> BinaryIO:
+    """Raises OSError, also for what is no regular file: to open a FIFO waits for whoever writes to it, and /dev/null has no lines."""
+    _check(path.stat(), path)
+    return path.open("rb", buffering=0)
+
+
+def _check(its: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(its.st_mode):
+        raise OSError(f"{path} is no regular file")

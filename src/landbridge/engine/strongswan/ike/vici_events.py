@@ -1,6 +1,6 @@
 """Listens to the events of every charon of this machine, and reads their logs, in one thread.
 
-This module changes nothing but the length of a log. It keeps the log lines and says in which gateway something happened; a look finds out what. It finds a
+This module changes nothing but the length of a log, and has charon open one anew that somebody replaced or deleted. It keeps the log lines and says in which gateway something happened; a look finds out what. It finds a
 charon that comes back by its socket.
 """
 
@@ -206,10 +206,11 @@ class Watcher:
                 self._receive(selector, key.data)
         if time.monotonic() >= self._read_at:
             self._read_at = time.monotonic() + READ_PAUSE
-            self._read_logs(log_file.LogFile.lines)
+            for subscription in self._subscriptions.values():
+                self._read_log(subscription, log_file.LogFile.lines)
         if time.monotonic() >= self._keep_up_at:
             self._keep_up_at = time.monotonic() + KEEP_UP_PAUSE
-            self._read_logs(log_file.LogFile.keep_up)
+            self._keep_up_with_logs()
         for subscription in [
             subscription
             for subscription in self._subscriptions.values()
@@ -267,8 +268,7 @@ class Watcher:
 
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
         subscription = _Subscription(gateway_id, folder, connection := charon.CHARON.connect(folder))
-        with contextlib.suppress(OSError):
-            subscription.log = log_file.LogFile(folder)
+        _open_log(subscription)
         subscription.log_events = subscription.log is None or not charon.names_ike_sas(folder)
         transport = vici_protocol.Transport(connection)
         try:
@@ -330,9 +330,13 @@ class Watcher:
         self._attempts(gateway_id).event(now, kind, message)
         self._call_within(gateway_id, DEBOUNCE)
 
-    def _read_logs(self, read: Callable[[log_file.LogFile], list[log_file.Line]]) -> None:
+    def _keep_up_with_logs(self) -> None:
         for subscription in self._subscriptions.values():
-            self._read_log(subscription, read)
+            if subscription.log is None:
+                _open_log(subscription)
+            self._read_log(subscription, log_file.LogFile.keep_up)
+            if subscription.log and subscription.log.is_replaced:
+                _request_new_log(subscription)
 
     def _read_log(self, subscription: _Subscription, read: Callable[[log_file.LogFile], list[log_file.Line]]) -> None:
         if subscription.log is None:
@@ -373,6 +377,22 @@ class Watcher:
             self._call_within(subscription.gateway_id, DEBOUNCE)
         else:  # a look that is due before says nothing of the lines that come until then
             self.call_after(subscription.gateway_id, after_pause - now)
+
+
+def _open_log(subscription: _Subscription) -> None:
+    """Opens the log if there is one. charon may write to one that somebody deleted."""
+    try:
+        subscription.log = log_file.LogFile(subscription.folder)
+    except FileNotFoundError:
+        _request_new_log(subscription)
+    except OSError as error:
+        log.debug("gateway %s: the log of its charon is not read: %s", subscription.gateway_id, error)
+
+
+def _request_new_log(subscription: _Subscription) -> None:
+    """Tells charon to open its log at its path, and to make it when it is missing."""
+    with contextlib.suppress(OSError):  # the next question finds out
+        vici_protocol.Transport(subscription.socket).send(Packet.request("reload-settings"))
 
 
 def _read(connection: socket.socket) -> bytes:
