@@ -16,7 +16,7 @@ def failing(small: Any, run: Any) -> None:
     """An agent whose gateway `g` failed once and waits far longer than anybody here does."""
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    agent = run(tick=600.0, first_back_off=600.0)
+    agent = run(tick=600.0, first_back_off=600.0, event_back_off=600.0)
     small.until(lambda: agent._gateways["g"].due is not None and small.world.reports["g"], "the back-off to begin")
     small.until(lambda: small.engine.tell.__name__ == "_on_event", "the events to be listened for")
 
@@ -49,7 +49,7 @@ def test_events_during_a_failing_cycle_do_not_defeat_the_back_off(small: Any, ru
     small.engine.wait = lambda _: small.engine.tell("g")
     small.engine.wrong = {"make b": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset("b")
-    run(tick=60.0)
+    run(tick=600.0, first_back_off=600.0, event_back_off=600.0)
     small.until(lambda: small.world.cycles["g"] == 1, "the first try")
     time.sleep(0.1)
     assert small.world.cycles["g"] == 1
@@ -108,7 +108,7 @@ def test_gateways_that_failed_before_leave_half_of_the_places_to_the_others(smal
     try:
         agent.nudge({f"well{number}" for number in range(50)})
         small.until(lambda: len(small.world.there) == 50, "those that are well")
-        assert sum(one.running for one in agent._gateways.values()) == loop.WORKERS // 2
+        assert sum(agent._gateways[name].running for name in sick) == loop.WORKERS // 2
     finally:
         leave.set()
     small.until(lambda: len(small.world.there) == 70, "the sick ones")

@@ -237,7 +237,7 @@ def test_the_steps_of_all_come_before_the_first_report(small: Any, run: Any):
 
     small.engine.wait, small.source.report = wait, note
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(40)}
-    run()
+    run(slow_after=600.0)
     small.until(lambda: len(begun) == loop.WORKERS, "all places to be taken")
     first = [*begun]
     leave.set()
@@ -367,10 +367,10 @@ def test_the_back_off_grows_and_is_bounded_by_the_tick(small: Any):
 def test_a_failure_is_retried_by_itself_after_a_while(small: Any, run: Any):
     small.engine.wrong = {"make gateway": base.StepFailed("not yet")}
     small.world.wanted["g"] = frozenset()
-    run(tick=60.0, first_back_off=0.2)
-    small.until(lambda: small.world.cycles["g"] == 2, "a second try")
+    run(tick=600.0, first_back_off=0.2)
+    small.until(lambda: small.world.cycles["g"] >= 2, "a second try")
     first, second = small.world.started_at["g"][:2]
-    assert 0.16 <= second - first <= 10
+    assert second - first >= 0.16
 
 
 #: Far longer than anybody here waits: what happens did not wait for it. The tick is its bound.
@@ -415,21 +415,20 @@ def test_many_nudges_of_a_resting_gateway_do_not_lengthen_the_rest_of_others(sma
 
     small.engine.wait = work
     small.world.wanted["resting"] = frozenset("a")
-    agent = run()
+    agent = run(tick=600.0)
     small.until(lambda: small.world.reports["resting"], "a first cycle")
     time.sleep(0.02)
-    for _ in range(1000):
+    for _ in range(10_000):
         agent.nudge({"resting"})
     small.world.wanted["other"] = frozenset("a")
     agent.nudge({"other"})
     small.until(lambda: small.world.reports["other"], "the other one's first cycle")
     small.world.wanted["other"] = frozenset("ab")
     agent.nudge({"other"})
-    small.until(lambda: small.world.there["other"] == {"a", "b"}, "the change: a thousand rests would take 40 s")
+    small.until(lambda: small.world.there["other"] == {"a", "b"}, "the change: ten thousand rests would take 400 s")
 
 
 def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
-    before = set(threading.enumerate())
     entered, leave = threading.Event(), threading.Event()
 
     def hold(_: str) -> None:
@@ -447,7 +446,7 @@ def test_stop_ends_its_threads_and_lets_a_running_cycle_finish(small: Any):
     stopper.join(60)
     assert not stopper.is_alive()
     assert len(small.world.reports["g"]) == 1
-    assert {t.name for t in set(threading.enumerate()) - before} == set()
+    assert [thread for thread in agent._threads if thread.is_alive()] == []
 
 
 def test_stop_does_not_begin_what_was_only_waiting(small: Any):

@@ -318,7 +318,7 @@ def test_of_many_writers_that_read_before_each_counts_once(api: Any):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     found = api.get(path)["vpn_connection"]["peer_subnets"]
     assert sorted(found) == sorted(f"192.168.{number}.0/24" for number in range(25))
     assert set(refused) <= {412}

@@ -54,7 +54,7 @@ def test_a_log_that_cannot_be_copied_stops_no_write(tmp_path: Path, monkeypatch:
 
     async def write_some() -> None:
         for n in range(20):
-            await asyncio.wait_for(opened.write_soon(_setting(f"n{n}")), 10)
+            await asyncio.wait_for(opened.write_soon(_setting(f"n{n}")), 60)
             await asyncio.sleep(0.005)
 
     asyncio.run(write_some())
@@ -74,6 +74,6 @@ def test_a_nudge_that_nobody_can_take_loses_no_write(tmp_path: Path):
 
     opened.on_nudge = fail
     opened.write(work)
-    asyncio.run(asyncio.wait_for(opened.write_soon(_setting("other")), 10))
+    asyncio.run(asyncio.wait_for(opened.write_soon(_setting("other")), 60))
     assert opened.read(lambda tx: sealed_keys.find(tx, "name")) == b"v"
     opened.close()

@@ -76,7 +76,7 @@ def _somebody_writes(database: Database, wanted: bool) -> Iterator[None]:
     thread = threading.Thread(target=database.write, args=(hold,))
     if wanted:
         thread.start()
-        holding.wait(20)
+        assert holding.wait(60)
     yield
     if wanted:
         thread.join()

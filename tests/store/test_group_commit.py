@@ -149,7 +149,7 @@ def test_another_may_write_while_the_loop_has_not_heard_of_the_commit(database: 
         first = asyncio.ensure_future(database.write_soon(work))
         await asyncio.sleep(0)  # now the group's task is next
         busy = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(lambda: busy.set_result(written.wait(10)))
+        asyncio.get_running_loop().call_soon(lambda: busy.set_result(written.wait(60)))
         await first
         return bool(await busy)
 
@@ -284,13 +284,13 @@ def test_a_read_sees_one_snapshot(database: Database):
     def look(tx: Transaction) -> tuple[int, int]:
         before = tx.cursor.execute("SELECT count(*) FROM setting").fetchone()[0]
         started.set()
-        written.wait(5)
+        written.wait(60)
         return before, tx.cursor.execute("SELECT count(*) FROM setting").fetchone()[0]
 
     found: list[tuple[int, int]] = []
     reader = threading.Thread(target=lambda: found.append(database.read(look)))
     reader.start()
-    started.wait(5)
+    assert started.wait(60)
     database.write(_insert("between"))
     written.set()
     reader.join()
@@ -392,11 +392,11 @@ def test_a_write_that_is_cancelled_while_it_waits_keeps_nobody_from_writing(data
 
     def hold(_: Transaction) -> None:
         holding.set()
-        release.wait(20)
+        release.wait(60)
 
     thread = threading.Thread(target=database.write, args=(hold,))
     thread.start()
-    assert holding.wait(20)
+    assert holding.wait(60)
 
     async def give_up() -> None:
         writing = asyncio.ensure_future(database.write_soon(_insert("lost")))

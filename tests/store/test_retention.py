@@ -128,7 +128,9 @@ def test_a_round_removes_all_that_is_old(
     assert rows("SELECT count(*) FROM token") == [(0,)]
 
 
-def test_who_writes_meanwhile_waits_for_a_batch_at_most(database: Database, monkeypatch: pytest.MonkeyPatch):
+def test_who_writes_meanwhile_waits_for_a_batch_at_most(
+    database: Database, monkeypatch: pytest.MonkeyPatch, until: Any
+):
     """Every write of the round removes a batch at most, and others' writes come between two of them."""
     database.write(lambda tx: [_event(tx, NOW, "old") for _ in range(20 * retention.BATCH)] and None)
     left: list[int] = []
@@ -143,6 +145,7 @@ def test_who_writes_meanwhile_waits_for_a_batch_at_most(database: Database, monk
     write, removed = database.write, []
     monkeypatch.setattr(database, "write", lambda work: removed.append(write(work)) or removed[-1])
     writing.start()
+    until(lambda: left, "the first of the other writes")
     retention.Retention(database, retention.Limits(age=timedelta(seconds=1), events=None)).prune()
     writing.join()
     assert (max(removed), sum(removed)) == (retention.BATCH, 20 * retention.BATCH)

@@ -113,11 +113,13 @@ def test_a_step_for_a_gateway_that_is_not_there_fails():
         Simulated().apply("g", simulated.Step(verb="load", connection_id="a", generation=1))
 
 
-def test_a_tunnel_negotiates_and_comes_up():
+def test_a_tunnel_negotiates_and_comes_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(script, "NEGOTIATION_SECONDS", 3600.0)
     engine, desired = Simulated(), _gateway(_connection("a"))
     _make(engine, desired)
     first = _seen(engine, desired).connections[0]
     assert (first.applied_generation, first.children) == (1, ())
+    monkeypatch.undo()
     up = _settled(engine, desired, lambda seen: seen.connections[0].children).connections[0]
     assert (up.ike_established, up.peer_address, len(up.children)) == (True, "198.51.100.2", up.expected_children)
     assert up.children[0].remote_ts == ("192.168.44.0/24",)

@@ -90,7 +90,7 @@ def test_a_look_that_is_asked_for_at_once_waits_for_nothing(monkeypatch: pytest.
     with ears.charon:
         time.sleep(0.1)  # it goes to sleep
         ears.watcher.call_soon("g")
-        sites.wait_for(lambda: ears.looks, "the look", seconds=10)
+        sites.wait_for(lambda: ears.looks, "the look")
         stop.set()
         ears.watcher.rescan()
         thread.join()
