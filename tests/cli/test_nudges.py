@@ -92,9 +92,9 @@ def test_a_process_that_reads_nothing_holds_up_no_end(tmp_path: Path, monkeypatc
     monkeypatch.setattr(workers, "STOP_SECONDS", 0.2)
     deaf = workers.Workers("deaf", lambda _: None)
     deaf.start(b"x" * 1_000_000, ())
-    ended = threading.Thread(target=lambda: [deaf.request_stop() for _ in range(100_000)], daemon=True)
+    ended = threading.Thread(target=lambda: [deaf.request_stop() for _ in range(10_000)], daemon=True)
     ended.start()
-    ended.join(20)
+    ended.join(60)
     assert not ended.is_alive()
     deaf.stop()
     assert not deaf._running

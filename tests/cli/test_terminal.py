@@ -1,5 +1,6 @@
 """What a terminal gets, and what a pipe gets: the command in a process of its own, below a pseudo-terminal where it says so."""
 
+import codecs
 import json
 import os
 import pty
@@ -37,6 +38,7 @@ class Terminal:
         )
         os.close(theirs)
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
 
     def until(self, text: str) -> str:
         """What it has shown once the text is there, without escapes."""
@@ -68,7 +70,7 @@ class Terminal:
             read = os.read(self._ours, 65536)
         except OSError:  # all of its ends are closed
             return False
-        self.shown += read.decode()
+        self.shown += self._decoder.decode(read)
         return bool(read)
 
 

@@ -191,7 +191,7 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(folder: Path, gatewa
     finally:
         site.closes()
         for worker in workers:
-            worker.join(20)
+            worker.join(90)
     assert [worker.error for worker in workers if worker.error] == []
     assert _account(folder, ledgers) == 0
     print(f"{KILLS} kills, {_answers(ledgers)} answers, {unanswered} stored unanswered")  # noqa: T201 - with -s

@@ -127,7 +127,7 @@ def traced(folder: Path, gateway: Any, tmp_path: Path, until: Any) -> Callable[[
                 made = _create(server.ready(until), gateway)
             finally:
                 process.terminate()
-                process.wait(20)
+                process.wait(90)
         until(lambda: re.search(rf"^{process.pid} +\+\+\+", trace.read_text(), re.MULTILINE), "the trace's end")
         return made, trace.read_text()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.server import exchange, serve
+from landbridge.server import connection, exchange, serve
 
 pytestmark = pytest.mark.process
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -140,8 +140,11 @@ def test_the_body_of_a_refused_request_is_dropped(listen: Any):
         pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;a=", b"a", 400, id="extension"),
     ],
 )
-def test_what_never_ends_is_answered_and_ends(listen: Any, counting: Any, start: bytes, endless: bytes, status: int):
+def test_what_never_ends_is_answered_and_ends(
+    listen: Any, counting: Any, monkeypatch: pytest.MonkeyPatch, start: bytes, endless: bytes, status: int
+):
     """The answer arrives though the client still sends."""
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 60.0)
     with listen(counting()).connect() as wire:
         wire.sendall(start)
         with contextlib.suppress(OSError):

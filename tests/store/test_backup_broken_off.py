@@ -145,7 +145,7 @@ def test_killed_at_any_moment_the_folder_is_whole(memory: Path, work: str, ends:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=500,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert done.returncode == 0, done.stderr
