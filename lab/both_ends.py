@@ -53,7 +53,7 @@ class End:
     def ask(self, requests: Sequence[Request]) -> None:
         """In their order. A request about an SA that is gone is refused, which is no fault."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(30)
+            connection.settimeout(60)
             connection.connect(self.uri.removeprefix("unix://"))
             session = vici.Session(connection)
             for command, message in requests:

@@ -40,9 +40,9 @@ CONNECTION = "branch"
 VPC_ID = str(uuid.uuid4())
 PSK = "Demo-Key-2026 ~!@"
 #: An interrupt waits no longer than this for an answer of the service, in seconds.
-ANSWER_SECONDS = 10 * sites.SLOWNESS
+ANSWER_SECONDS = 60 * sites.SLOWNESS
 #: What the service and its engine get to end by themselves, in seconds.
-END_SECONDS = 20 * sites.SLOWNESS
+END_SECONDS = 60 * sites.SLOWNESS
 SITE_FILE = """\
 [[node]]
 id = "demo"

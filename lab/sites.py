@@ -235,7 +235,7 @@ class Device:
             self.process.kill()
         else:
             self.process.terminate()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         self.process = None
 
 

@@ -46,6 +46,9 @@ PSK = "Correct-Horse-7"
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 
 
+#: httpx would wait 5 seconds for an answer.
+httpx._config.DEFAULT_TIMEOUT_CONFIG.__init__(timeout=PATIENCE_SECONDS)  # type: ignore[misc]
+
 #: Half of what a start of the service costs is its second process. Tests that need several say so.
 os.environ["LANDBRIDGE_PROCESSES"] = "1"
 

@@ -107,7 +107,7 @@ def test_the_page_on_monitoring_runs(tmp_path: Path, server: Any):
         assert rules
     finally:
         prometheus.terminate()
-        prometheus.wait(30)
+        prometheus.wait(60)
 
 
 def _value_of(port: str, query: str) -> str | None:

@@ -46,6 +46,6 @@ def test_both_subnets_are_carried_again_after_a_reset(named: bool):
                 up = cycles.until(engine, gateway.id, desired, cycles.all_up_as_desired, seconds=PATIENCE_SECONDS)
                 assert up.connections[0].missing_pairs == ()
             for host in HOSTS:
-                sites.wait_for(functools.partial(sites.ping, world.vpc_host, host), f"a ping to {host}", seconds=30)
+                sites.wait_for(functools.partial(sites.ping, world.vpc_host, host), f"a ping to {host}")
         finally:
             engine.stop_all()

@@ -7,8 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.network import namespace
 from landbridge.engine.strongswan.network import steps as network_steps
 from landbridge.model import negotiation
+from tests.scenarios.watching import watched
 
 pytestmark = pytest.mark.tunnel
 
@@ -404,19 +403,13 @@ def test_what_a_device_does_to_a_tunnel_that_was_adopted_is_within_it(bench: Ben
     device = bench.world.add_device(tunnel())
     spec = specs.connection()
     bench.up(spec)
-    engine, stop = bench.fresh(), threading.Event()
+    engine = bench.fresh()
     cycles.look(engine, bench.gateway.id, bench.desired(spec))
-    watcher = threading.Thread(target=engine.watch, args=(lambda _: None, stop))
-    watcher.start()
-    try:
-        time.sleep(1.0)  # it listens
+    with watched(engine):
         device.swanctl("--terminate", "--ike", "hq")
         seen = lambda: cycles.look(engine, bench.gateway.id, bench.desired(spec)).connections[0]  # noqa: E731
         sites.wait_for(lambda: seen().attempts, "the DELETE")
         [attempt] = seen().attempts
-    finally:
-        stop.set()
-        watcher.join()
     assert (attempt.within_sa, attempt.outcome, attempt.began_by) == (True, "deleted", "device")
     assert attempt.configuration == seen().configuration
 

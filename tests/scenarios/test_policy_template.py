@@ -220,7 +220,7 @@ def test_the_service_shows_a_device_that_dials_in_and_one_that_has_gone():
 
 
 def assert_soon(happened: Any):
-    sites.wait_for(happened, "what the service shows", seconds=40)
+    sites.wait_for(happened, "what the service shows")
 
 
 def sas(api: testbed.Api, path: str):

@@ -5,7 +5,6 @@ import dataclasses
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from landbridge import model
 from landbridge.engine import base
 from landbridge.engine.strongswan.engine import StrongSwan
 from landbridge.model import negotiation
+from tests.scenarios.watching import watched
 
 pytestmark = pytest.mark.tunnel
 
@@ -150,7 +150,7 @@ def pinging(source: str, target: str, lost: list[int]) -> Iterator[None]:
         yield
     finally:
         running.send_signal(signal.SIGINT)
-        said, _ = running.communicate(timeout=10)
+        said, _ = running.communicate(timeout=60)
         sent, received = re.findall(r"(\d+) packets transmitted, (\d+) received", said)[0]
         assert int(sent) > 10
         lost.append(int(sent) - int(received))
@@ -182,19 +182,6 @@ def test_a_probe_is_counted_on_the_wire_and_disturbs_no_other_tunnel(bench: Benc
     device.swanctl("--initiate", "--child", "second-0", "--timeout", "10")
 
 
-@contextlib.contextmanager
-def watched(engine: StrongSwan) -> Iterator[None]:
-    """What charon says is heard while the block runs."""
-    stop = threading.Event()
-    watcher = threading.Thread(target=engine.watch, args=(lambda _: None, stop))
-    watcher.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        watcher.join()
-
-
 @pytest.mark.parametrize(
     ("given", "policy", "answers"),
     [
@@ -220,7 +207,7 @@ def test_a_device_that_refuses_is_asked_once_by_itself(
     refused = specs.connection(ike_policy=policy)
     desired, counted = bench.desired(refused), sum(base.PROBES.cells)
     with watched(bench.engine):
-        seen = cycles.until(bench.engine, bench.gateway.id, desired, lambda it: it.probes, seconds=60)
+        seen = cycles.until(bench.engine, bench.gateway.id, desired, lambda it: it.probes)
     [result] = seen.probes
     assert sum(base.PROBES.cells) == counted + 1
     assert (result.reason, result.answers, result.failure) == ("automatic", answers, None)
@@ -230,9 +217,7 @@ def test_a_device_that_refuses_is_asked_once_by_itself(
     )
     fresh = StrongSwan(bench.world.folder, bench.world.site("vpc-1"))
     with watched(fresh), sites.capturing(device.namespace, "wan") as packets:
-        after = cycles.until(
-            fresh, bench.gateway.id, bench.desired(known), lambda it: it.connections[0].attempts, seconds=30
-        )
+        after = cycles.until(fresh, bench.gateway.id, bench.desired(known), lambda it: it.connections[0].attempts)
         for _ in range(3):
             after = cycles.run_cycle(fresh, bench.gateway.id, bench.desired(known))
     assert after.probes == ()

@@ -74,12 +74,28 @@ def _is_whole(lab: Lab) -> bool:
         return False
 
 
-def _spis(service: demo.Service, connection_id: str) -> set[tuple[str, str]]:
+Spis = set[tuple[str, str]]
+
+
+def _spis(service: demo.Service, connection_id: str) -> Spis:
     return {(sa["spi_in"], sa["spi_out"]) for sa in service.diagnosis(connection_id)["sas"]}
 
 
 def _active(service: demo.Service, connection_id: str) -> bool:
     return bool(service.diagnosis(connection_id)["status"] == "ACTIVE")
+
+
+def _wait_for_new_sas(service: demo.Service, connection_id: str, before: Spis, after: str) -> Spis:
+    """Status and SAs of one answer: two answers may be of two looks."""
+    found: list[Spis] = []
+
+    def are_new() -> bool:
+        diagnosis = service.diagnosis(connection_id)
+        found.append({(sa["spi_in"], sa["spi_out"]) for sa in diagnosis["sas"]})
+        return diagnosis["status"] == "ACTIVE" and bool(found[-1]) and found[-1].isdisjoint(before)
+
+    sites.wait_for(are_new, f"new SAs after {after}")
+    return found[-1]
 
 
 def test_a_ping_crosses_and_only_esp_is_on_the_wire(tunnel: Any) -> None:
@@ -222,24 +238,20 @@ def test_a_wrong_psk_is_diagnosed_by_name_until_a_tunnel_was_up_again(tunnel: An
 def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any) -> None:
     world, service, connection_id = tunnel
 
-    def renewed(before: set[tuple[str, str]]) -> bool:
-        return _active(service, connection_id) and _spis(service, connection_id).isdisjoint(before)
-
     def change(**words: Any) -> None:
         body = demo.v5.UpdateVpnConnectionRequestBody(demo.v5.UpdateVpnConnectionRequestBodyContent(**words))
         service.client().update_vpn_connection(demo.v5.UpdateVpnConnectionRequest(connection_id, body=body))
 
     first = _spis(service, connection_id)
     service.client().reset_vpn_connection(demo.v5.ResetVpnConnectionRequest(connection_id))
-    sites.wait_for(lambda: renewed(first), "new SAs after the reset")
-    second = _spis(service, connection_id)
+    second = _wait_for_new_sas(service, connection_id, first, "the reset")
     change(name="renamed")
     service.stop()
     service.start()
     sites.wait_for(lambda: _active(service, connection_id), "the tunnel to be seen again")
-    assert _spis(service, connection_id) == second
+    assert _spis(service, connection_id) == second, service.log.read_text()[-2000:]
     change(ipsecpolicy=demo.v5.UpdateIpsecPolicy(lifetime_seconds=1800))
-    sites.wait_for(lambda: renewed(second), "new SAs after the update")
+    _wait_for_new_sas(service, connection_id, second, "the update")
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross")
     client = service.client()
     [sa] = client.list_connection_ipsec_sa(demo.v5.ListConnectionIpsecSaRequest(connection_id)).sa_infos

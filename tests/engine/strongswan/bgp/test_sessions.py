@@ -125,7 +125,7 @@ class Bed:
         return self.look().sessions[f"c{NUMBERS[name]}"]
 
     def wait_for(self, name: str, happened: Callable[[model.BgpSession], object], what: str) -> model.BgpSession:
-        sites.wait_for(lambda: happened(self.session(name)), f"{what} ({name})", seconds=30)
+        sites.wait_for(lambda: happened(self.session(name)), f"{what} ({name})")
         return self.session(name)
 
     def pid(self) -> int:
@@ -252,7 +252,7 @@ def test_a_change_leaves_the_other_sessions_and_their_routes_alone(bed: Bed):
     with monitored(bed) as events:
         for of in (wanted(("up",)), wanted()):
             bird.configure(bed.folder, of.text)
-            sites.wait_for(lambda of=of: bed.look().fingerprint == of.fingerprint, "the configuration", seconds=10)
+            sites.wait_for(lambda of=of: bed.look().fingerprint == of.fingerprint, "the configuration")
             assert bed.look().sessions.keys() == {one.name for one in of.sessions}
     assert bed.session("up").since == before.since
     assert OWN not in events()
@@ -261,7 +261,7 @@ def test_a_change_leaves_the_other_sessions_and_their_routes_alone(bed: Bed):
 def test_another_role_is_announced_without_a_new_session(bed: Bed):
     before = bed.wait_for("up", is_up, "the session")
     bird.configure(bed.folder, wanted(ha_role="slave").text)
-    sites.wait_for(lambda: "BGP.med: 100" in bed.devices["up"].tell("show route all"), "the device to hear", seconds=10)
+    sites.wait_for(lambda: "BGP.med: 100" in bed.devices["up"].tell("show route all"), "the device to hear")
     bird.configure(bed.folder, wanted().text)
     assert bed.session("up").since == before.since
 
@@ -279,7 +279,7 @@ def test_a_bird_that_died_leaves_its_routes_and_the_session_comes_back(bed: Bed)
     pid = bed.pid()
     with monitored(bed) as events:
         os.kill(pid, signal.SIGKILL)
-        sites.wait_for(lambda: not bird.BIRD.is_alive(bed.folder), "BIRD to be gone", seconds=10)
+        sites.wait_for(lambda: not bird.BIRD.is_alive(bed.folder), "BIRD to be gone")
         assert bed.look() == state.BgpState(started=True)
         bird.start(bed.folder, bed.gateway, wanted().text, daemon.AS_CHILDREN, died=True)
         bed.wait_for("up", lambda one: is_up(one) and one.accepted, "the session")
