@@ -76,6 +76,12 @@ def test_an_ike_sa_with_fewer_children_goes():
     assert ended(none, all_) == [none]
 
 
+def test_of_ike_sas_without_children_one_stays():
+    low, high = sa(spi="01"), sa(spi="02")
+    assert ended(low, high) == [low]
+    assert ended(low, high, config=CONFIG_V1) == [low]
+
+
 def test_of_two_equal_children_the_one_with_the_lower_spis_goes():
     low, high = child(spi="c1"), child(spi="c2")
     assert ended(sa(high, low, child(B))) == [low]

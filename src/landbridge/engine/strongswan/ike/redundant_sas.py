@@ -27,8 +27,8 @@ def plan(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator
     if not found or _seconds_left(config, found) > 0 or any(sa.state != "ESTABLISHED" for sa in found):
         return
     kept: set[_Identity] = set()
-    for sa in sorted(found, key=lambda sa: (len(_children(sa)), sa.spis), reverse=True):
-        if len(found) > 1 and _identities(sa) <= kept:
+    for at, sa in enumerate(sorted(found, key=lambda sa: (len(_children(sa)), sa.spis), reverse=True)):
+        if at and _identities(sa) <= kept:
             yield steps.TerminateIke(config.connection_id, sa.unique_id)
             continue
         for child in sorted(_children(sa), key=lambda child: sorted((child.spi_in, child.spi_out)), reverse=True):
