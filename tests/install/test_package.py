@@ -389,12 +389,14 @@ def test_a_purge_says_which_data_folders_stay(tmp_path: Path, packages: Path):
         unit.parent.mkdir(parents=True)
         unit.write_text(
             '[Service]\nExecStart=\nExecStart=/x serve --data "/srv/c d" --listen 1\n#ExecStart=/x --data=/srv/e\n'
+            f"#ExecStart=/x --data={files.ETC}/data/\n"
         )
         machine.does("rm", "-rf", paths.DATA)
         machine.does("mkdir", "-p", "/srv/disk")
         machine.does("ln", "-s", "/srv/disk", paths.DATA)
         stay = ["/srv/a b", "/srv/c d", "/srv/disk", "/srv/e"]
-        for folder in (*stay, "/srv/other"):
+        gone = f"{files.ETC}/data"
+        for folder in (*stay, gone, "/srv/other"):
             machine.does("mkdir", "-p", folder)
             machine.does("touch", f"{folder}/{paths.DATABASE}")
         said = machine.does("dpkg", "--purge", "landbridge")
@@ -403,6 +405,7 @@ def test_a_purge_says_which_data_folders_stay(tmp_path: Path, packages: Path):
         )
         assert told == stay
         assert all(machine.at(f"{folder}/{paths.DATABASE}").exists() for folder in stay)
+        assert not machine.at(gone).exists()
         assert not os.path.lexists(machine.at(paths.DATA))
 
 
