@@ -113,12 +113,12 @@ def facts(
     peer: model.CustomerGateway | str | None = "ip",
     neighbours: tuple[model.Neighbour, ...] = (),
     **words: Any,
-) -> connection.Facts:
+) -> connection.ConnectionFacts:
     """`words` are fields of the gateway; `peer` is a kind of customer gateway, or one, or None for not found."""
     known = connection.GatewayFacts(
         gateway=gateway(**words), status=status, connections=connections, next_if_id=next_if_id
     )
-    return connection.Facts(
+    return connection.ConnectionFacts(
         gateway=known if found else None,
         customer_gateway=customer_gateway(peer) if isinstance(peer, str) else peer,
         neighbours=neighbours,

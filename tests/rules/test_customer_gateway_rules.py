@@ -32,7 +32,7 @@ SITE = model.Site(
     any_network=False,
     machine_addresses=frozenset({"10.9.0.7"}),
 )
-FACTS = customer_gateway.Facts(now=GENERATED.now, site=SITE)
+FACTS = customer_gateway.CustomerGatewayFacts(now=GENERATED.now, site=SITE)
 NAMED = replace(FACTS, named_certificate=KNOWN)
 
 
@@ -40,11 +40,11 @@ def _ask(changes: dict[str, Any]) -> model.CustomerGatewayRequest:
     return customer_gateways.CreateCustomerGateway.model_validate({**BODY, **changes}).request()
 
 
-def _refusals(changes: dict[str, Any], facts: customer_gateway.Facts = FACTS) -> list[str]:
+def _refusals(changes: dict[str, Any], facts: customer_gateway.CustomerGatewayFacts = FACTS) -> list[str]:
     return [str(v) for v in customer_gateway.check(_ask(changes), facts)]
 
 
-def _made(changes: dict[str, Any], facts: customer_gateway.Facts = FACTS) -> model.CustomerGateway:
+def _made(changes: dict[str, Any], facts: customer_gateway.CustomerGatewayFacts = FACTS) -> model.CustomerGateway:
     assert _refusals(changes, facts) == []
     return customer_gateway.complete(_ask(changes), facts, GENERATED, "p1")
 
@@ -163,7 +163,7 @@ def _asked(body: dict[str, Any]) -> model.CustomerGatewayRequest:
 
 
 def _updated(
-    body: dict[str, Any], before: model.CustomerGateway, facts: customer_gateway.Facts = FACTS
+    body: dict[str, Any], before: model.CustomerGateway, facts: customer_gateway.CustomerGatewayFacts = FACTS
 ) -> model.CustomerGateway:
     assert [str(v) for v in customer_gateway.check_update(_asked(body), before, facts)] == []
     return customer_gateway.update(_asked(body), before, facts, LATER)
@@ -198,7 +198,9 @@ def test_an_update_with_all_that_was_read_changes_nothing(changes: dict[str, Any
         pytest.param({"id": KNOWN.id}, NAMED, CA, id="id"),
     ],
 )
-def test_an_update_replaces_the_certificate(body: dict[str, str], facts: customer_gateway.Facts, content: str):
+def test_an_update_replaces_the_certificate(
+    body: dict[str, str], facts: customer_gateway.CustomerGatewayFacts, content: str
+):
     before = _made({"ca_certificate": {"content": CA if content == OTHER_CA else OTHER_CA}})
     after = _updated({"ca_certificate": body}, before, facts)
     assert after.ca_certificate is not None

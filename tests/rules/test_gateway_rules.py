@@ -32,7 +32,7 @@ SITE = model.Site(
     zones=("zone-1", "zone-2", "zone-3"),
     any_network=False,
 )
-FACTS = gateway.Facts(site=SITE, taken={})
+FACTS = gateway.SiteFacts(site=SITE, taken={})
 BODY = {"vpc_id": VPC, "local_subnets": ["10.1.0.0/24"]}
 PRIVATE = {"network_type": "private"}
 TO_ER = {"attachment_type": "er", "er_id": ER, "vpc_id": None, "local_subnets": None}
@@ -42,22 +42,22 @@ def _ask(changes: dict[str, Any]) -> model.GatewayRequest:
     return gateways.CreateGateway.model_validate({**BODY, **changes}).request()
 
 
-def _told(changes: dict[str, Any], facts: gateway.Facts) -> gateway.Facts:
+def _told(changes: dict[str, Any], facts: gateway.SiteFacts) -> gateway.SiteFacts:
     """The facts as the store gives them: of what is taken only what the rules ask about."""
     asked = gateway.endpoints_asked(_ask(changes), facts.site)
     return replace(facts, taken={key: user for key, user in facts.taken.items() if asked is None or key in asked})
 
 
-def _refusals(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> list[str]:
+def _refusals(changes: dict[str, Any], facts: gateway.SiteFacts = FACTS) -> list[str]:
     return [str(v) for v in gateway.check(_ask(changes), _told(changes, facts))]
 
 
-def _made(changes: dict[str, Any], facts: gateway.Facts = FACTS) -> model.VpnGateway:
+def _made(changes: dict[str, Any], facts: gateway.SiteFacts = FACTS) -> model.VpnGateway:
     assert _refusals(changes, facts) == []
     return gateway.complete(_ask(changes), _told(changes, facts), GENERATED, "p1")
 
 
-def _taken(*what: str) -> gateway.Facts:
+def _taken(*what: str) -> gateway.SiteFacts:
     return replace(FACTS, taken=dict.fromkeys(what, "another-gateway"))
 
 
@@ -397,7 +397,7 @@ def test_what_is_another_projects_is_as_if_it_were_not_there(
     changes: dict[str, Any], id_: str, taken: dict[str, str | None]
 ):
     def asked(known: str) -> list[str]:
-        facts = gateway.Facts(site=SHARED.for_project(OURS), taken=taken)
+        facts = gateway.SiteFacts(site=SHARED.for_project(OURS), taken=taken)
         wish = json.loads(json.dumps(changes).replace(id_, known))
         return _without_id([one for one in _refusals(wish, facts) if known in one], known)
 
@@ -432,7 +432,7 @@ def test_the_pool_gives_no_address_of_the_machine_itself():
 
 
 def test_the_pool_gives_a_project_its_own_eips():
-    made = _made({}, gateway.Facts(site=SHARED.for_project(THEIRS), taken={}))
+    made = _made({}, gateway.SiteFacts(site=SHARED.for_project(THEIRS), taken={}))
     assert [end.eip_id for end in made.endpoints] == [EIPS[1], EIPS[2]]
 
 
@@ -440,7 +440,7 @@ def test_an_enterprise_project_is_stored_in_lower_case():
     assert _made({"enterprise_project_id": UNKNOWN.upper()}).enterprise_project_id == UNKNOWN
 
 
-def _mixed() -> gateway.Facts:
+def _mixed() -> gateway.SiteFacts:
     """The first EIP is on a macvlan, the other two are routed."""
     first, *rest = SITE.eips
     return replace(FACTS, site=replace(SITE, eips=(replace(first, attach="macvlan", interface="eth0"), *rest)))

@@ -29,13 +29,13 @@ GENERATED = fields.Generated(
 
 def _gateway(**words: Any) -> model.VpnGateway:
     request = model.GatewayRequest(**{"vpc_id": VPC, "local_subnets": ("10.0.0.0/24",)} | words)
-    return gateway.complete(request, gateway.Facts(site=SITE, taken={}), GENERATED, "p1")
+    return gateway.complete(request, gateway.SiteFacts(site=SITE, taken={}), GENERATED, "p1")
 
 
 PUBLIC = _gateway()
 PRIVATE = _gateway(network_type="private", access_private_ip_1="10.0.0.8", access_private_ip_2="10.0.0.9")
 TAKEN = {EIPS[0]: PUBLIC.id, EIPS[1]: PUBLIC.id, EIPS[3]: "another-gateway"}
-FACTS = gateway_update.Facts(site=SITE, taken=TAKEN, connections=())
+FACTS = gateway_update.GatewayUpdateFacts(site=SITE, taken=TAKEN, connections=())
 
 
 def _ask(body: dict[str, Any]) -> model.GatewayChange:

@@ -11,7 +11,7 @@ from landbridge.rules import monitor
 ID = "98c5af8a-6ee2-4482-99a2-ae2280a6f4c3"
 
 
-def _codes(ask_id: str | None, facts: monitor.Facts) -> list[tuple[str, str]]:
+def _codes(ask_id: str | None, facts: monitor.MonitorFacts) -> list[tuple[str, str]]:
     return [(v.code, v.wrong) for v in monitor.check(model.MonitorRequest(connection_id=ask_id), facts)]
 
 
@@ -22,7 +22,7 @@ def test_it_probes_from_the_endpoint_to_the_customer_gateway(given: Any, style: 
     gateway, device = given.gateway(), given.customer_gateway(peer)
     endpoint = gateway.endpoints[number - 1]
     connection = given.made({"style": style, "vgw_ip": endpoint.eip_id}, peer=peer)
-    assert _codes(ID, monitor.Facts(connection=connection)) == []
+    assert _codes(ID, monitor.MonitorFacts(connection=connection)) == []
     assert monitor.monitor(connection, gateway, device) is None
     monitored = replace(connection, monitor_id="m")
     assert monitor.monitor(monitored, gateway, device) == model.ConnectionMonitor(
@@ -39,7 +39,7 @@ def test_it_probes_from_the_endpoint_to_the_customer_gateway(given: Any, style: 
     ],
 )
 def test_it_needs_a_connection_of_the_project(ask_id: str | None, words: str):
-    ((code, wrong),) = _codes(ask_id, monitor.Facts(connection=None))
+    ((code, wrong),) = _codes(ask_id, monitor.MonitorFacts(connection=None))
     assert (code, words in wrong) == ("VPN.0001", True)
 
 
@@ -53,5 +53,5 @@ def test_it_needs_a_connection_of_the_project(ask_id: str | None, words: str):
 )
 def test_some_connections_take_none(given: Any, fields: Any, changes: Any, deleting: bool, code: str, words: str):
     connection = replace(given.made(fields), **changes)
-    ((found, wrong),) = _codes(ID, monitor.Facts(connection=connection, deleting=deleting))
+    ((found, wrong),) = _codes(ID, monitor.MonitorFacts(connection=connection, deleting=deleting))
     assert (found, words in wrong) == (code, True)

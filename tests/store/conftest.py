@@ -46,7 +46,7 @@ def made(database: Database, project: str) -> SimpleNamespace:
         ask = model.GatewayRequest(vpc_id=VPC, local_subnets=("10.0.0.0/24",))
 
         def work(tx: Any) -> model.VpnGateway:
-            facts = gateway_rules.Facts(site=site, taken=gateways.taken(tx, "", None), connection_limit=None)
+            facts = gateway_rules.SiteFacts(site=site, taken=gateways.taken(tx, "", None), connection_limit=None)
             new = gateway_rules.complete(ask, facts, ids.generate(NOW), project)
             gateways.add(tx, new, [each.eip_id or each.address for each in new.endpoints])
             counters.add(tx, project, "vpn_gateway", 1)
@@ -59,7 +59,9 @@ def made(database: Database, project: str) -> SimpleNamespace:
         ask = model.CustomerGatewayRequest(id_value=f"198.18.{number // 250}.{number % 250 + 1}")
 
         def work(tx: Any) -> model.CustomerGateway:
-            new = peer_rules.complete(ask, peer_rules.Facts(now=NOW, site=site), ids.generate(NOW), project)
+            new = peer_rules.complete(
+                ask, peer_rules.CustomerGatewayFacts(now=NOW, site=site), ids.generate(NOW), project
+            )
             customer_gateways.add(tx, new)
             counters.add(tx, project, "customer_gateway", 1)
             return new

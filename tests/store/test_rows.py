@@ -38,7 +38,7 @@ def _connect(database: Database, gateway: model.VpnGateway, peer: model.Customer
     )
     generated = ids.generate(NOW)
     known = rules.GatewayFacts(gateway=gateway, status="ACTIVE", connections=0)
-    facts = rules.Facts(gateway=known, customer_gateway=peer)
+    facts = rules.ConnectionFacts(gateway=known, customer_gateway=peer)
     made = rules.complete(ask, facts, generated, gateway)
 
     def work(tx: Transaction) -> model.Connection:

@@ -18,8 +18,8 @@ def certificate() -> None:
 
 
 @certificate.command("list")
-@remote.asks
-def _list(run: remote.Run) -> None:
+@remote.api_command
+def _list(run: remote.CommandRun) -> None:
     """List the certificates of all VPN gateways.
 
     Columns: name, VPN gateway, subject, end of the certificate, id.
@@ -44,9 +44,9 @@ def _list(run: remote.Run) -> None:
 
 
 @certificate.command("show")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY, "gateway")
-def _show(run: remote.Run, gateway: str) -> None:
+def _show(run: remote.CommandRun, gateway: str) -> None:
     """Show the certificate of a VPN gateway, without its keys."""
     answer = run.api.get(run.api.v5(GATEWAY.path, run.find(GATEWAY, gateway), "certificate"))
     run.show_fields(answer, crud.flat(answer["certificate"]))
@@ -61,10 +61,10 @@ def _files(function: Any) -> Any:
 
 
 @certificate.command("create")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY, "gateway")
 @_files
-def _create(run: remote.Run, gateway: str, **given: str | None) -> None:
+def _create(run: remote.CommandRun, gateway: str, **given: str | None) -> None:
     """Give a GM gateway its certificates and keys."""
     path = run.api.v5(GATEWAY.path, run.find(GATEWAY, gateway), "certificate")
     answer = crud.send(run, "POST", path, {"certificate": _body(given)}, ())
@@ -73,10 +73,10 @@ def _create(run: remote.Run, gateway: str, **given: str | None) -> None:
 
 
 @certificate.command("update")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY, "gateway")
 @_files
-def _update(run: remote.Run, gateway: str, **given: str | None) -> None:
+def _update(run: remote.CommandRun, gateway: str, **given: str | None) -> None:
     """Replace certificates, keys or the name of a GM gateway's certificate. What no flag names stays."""
     path = run.api.v5(GATEWAY.path, run.find(GATEWAY, gateway), "certificate")
     certificate_id = run.api.get(path)["certificate"]["id"]

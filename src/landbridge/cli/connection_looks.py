@@ -40,9 +40,9 @@ def rows(service: api.Api, found: Sequence[dict[str, Any]]) -> list[tuple[Cell, 
 
 
 @click.command("diagnose")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
-def diagnose(run: remote.Run, name: str) -> None:
+def diagnose(run: remote.CommandRun, name: str) -> None:
     """Say why a connection is in its state: cause, both sides' values, remedy, evidence, SAs."""
     answer = run.api.get(run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "diagnosis"))
     run.show_fields(answer, list(_diagnosis(answer["diagnosis"])))
@@ -80,10 +80,10 @@ def _evidence(found: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
 
 
 @click.command("timeline")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @click.option("--limit", type=click.IntRange(1, 200), default=50, help="How many entries (default 50).")
-def timeline(run: remote.Run, name: str, limit: int) -> None:
+def timeline(run: remote.CommandRun, name: str, limit: int) -> None:
     """List what happened to a connection, newest first: attempts, statuses, probes, changes.
 
     Columns: time, kind, what.
@@ -95,10 +95,10 @@ def timeline(run: remote.Run, name: str, limit: int) -> None:
 
 
 @click.command("traffic")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @click.option("--last", type=click.Choice(TIMES), default="hour", help="How far back (default hour).")
-def traffic(run: remote.Run, name: str, last: str) -> None:
+def traffic(run: remote.CommandRun, name: str, last: str) -> None:
     """Show what a connection carried, how many echoes were lost and their round-trip times, oldest first.
 
     Columns: begin of the slot (UTC), share of the time in which the tunnel was up, bits a second in and out, echoes lost, average round-trip time.
@@ -171,10 +171,10 @@ def _what(entry: dict[str, Any]) -> str:
 
 
 @click.command("watch")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION, required=False)
 @click.option("--interval", type=click.FloatRange(min=0.2), default=2.0, help="Seconds between two looks (default 2).")
-def watch(run: remote.Run, name: str | None, interval: float) -> None:
+def watch(run: remote.CommandRun, name: str | None, interval: float) -> None:
     """Show the statuses of connections as they change, until Ctrl-C.
 
     A terminal has a table that is drawn again. A pipe gets a line of JSON for each connection and then for each change: the connection as
@@ -192,7 +192,7 @@ def watch(run: remote.Run, name: str | None, interval: float) -> None:
         _tell(look, interval)
 
 
-def _redraw(run: remote.Run, look: Any, interval: float) -> None:
+def _redraw(run: remote.CommandRun, look: Any, interval: float) -> None:
     from rich.live import Live  # noqa: PLC0415
 
     def drawn() -> Any:
@@ -227,7 +227,7 @@ def changes(
 
 
 @click.command("probe")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @click.option("--phase-2", is_flag=True, help="Ask for the ESP algorithms and selectors too.")
 @click.option("--identity", is_flag=True, help="Ask for the id of the device.")
@@ -236,7 +236,7 @@ def changes(
 @click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", default=remote.WAIT_SECONDS, help="Default 120."
 )
-def probe(run: remote.Run, name: str, last: bool, timeout: float, **asked: bool) -> None:
+def probe(run: remote.CommandRun, name: str, last: bool, timeout: float, **asked: bool) -> None:
     """Ask the device of a connection which parameters it accepts, and wait for its answers (docs/reference/probing.md)."""
     path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "probe")
     if not last:
@@ -256,9 +256,9 @@ def _wait_for_probe(service: api.Api, name: str, path: str, probe_id: str, timeo
 
 
 @click.command("sas")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
-def sas(run: remote.Run, name: str) -> None:
+def sas(run: remote.CommandRun, name: str) -> None:
     """List the CHILD_SAs of a connection with their counters.
 
     Columns: our subnets, the device's subnets, packets and bytes that came in, packets and bytes that went out, when it was seen.
@@ -273,7 +273,7 @@ def sas(run: remote.Run, name: str) -> None:
 
 
 @click.command("peer-config")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION, required=False)
 @click.option("--vendor", metavar="VENDOR", help="The device's vendor, as --list has it (default strongSwan).")
 @click.option("--type", "kind", metavar="TYPE", help="The device's series.")
@@ -281,7 +281,7 @@ def sas(run: remote.Run, name: str) -> None:
 @click.option("--version", metavar="VERSION", help="The version of its software.")
 @click.option("--psk", is_flag=True, help="With the PSK in it; the audit trail keeps who asked.")
 @click.option("--list", "lists", is_flag=True, help="List the devices that there are texts for.")
-def peer_config(run: remote.Run, name: str | None, lists: bool, psk: bool, **device: str | None) -> None:
+def peer_config(run: remote.CommandRun, name: str | None, lists: bool, psk: bool, **device: str | None) -> None:
     """Print the configuration for the other side's device.
 
     The paths of files are lines on standard error.
@@ -302,7 +302,7 @@ def peer_config(run: remote.Run, name: str | None, lists: bool, psk: bool, **dev
         sys.stdout.flush()
 
 
-def _list_devices(run: remote.Run) -> None:
+def _list_devices(run: remote.CommandRun) -> None:
     answer = run.api.get(run.api.v5("peer-configuration", "supported-devices"))
     run.show(
         answer,
@@ -314,7 +314,7 @@ def _list_devices(run: remote.Run) -> None:
 
 
 @click.command("wait")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @click.option(
     "--for",
@@ -325,7 +325,7 @@ def _list_devices(run: remote.Run) -> None:
     help="Such as DOWN, or gone (default ACTIVE).",
 )
 @remote.TIMEOUT
-def wait(run: remote.Run, name: str, wanted: str, timeout: float) -> None:
+def wait(run: remote.CommandRun, name: str, wanted: str, timeout: float) -> None:
     """Wait until a connection has a status, also for a connection that does not exist yet.
 
     The command ends at once when the connection becomes ERROR, unless `--for ERROR`.
@@ -343,10 +343,10 @@ def wait(run: remote.Run, name: str, wanted: str, timeout: float) -> None:
 
 
 @click.command("simulate")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @click.argument("state", metavar="STATE")
-def simulate(run: remote.Run, name: str, state: str) -> None:
+def simulate(run: remote.CommandRun, name: str, state: str) -> None:
     """Set the state that the simulated engine shows: active, down, down:psk … (docs/how-to/test-your-code-without-a-cloud.md).
 
     STATE none makes the tunnel an ordinary one again.

@@ -66,11 +66,11 @@ def connection() -> None:
 
 
 @connection.command("list")
-@remote.asks
+@remote.api_command
 @click.option("--status", metavar="STATUS", help="Only those of this status, such as DOWN.")
 @click.option("--cause", metavar="CODE", help="Only those with this cause, such as psk_mismatch.")
 @click.option("--gateway", metavar="NAME|ID", help="Only those of this VPN gateway.")
-def _list(run: remote.Run, status: str | None, cause: str | None, gateway: str | None) -> None:
+def _list(run: remote.CommandRun, status: str | None, cause: str | None, gateway: str | None) -> None:
     """List the connections with their statuses, each with its cause.
 
     Columns: name, VPN gateway, status, since, cause, reason, id.
@@ -81,9 +81,9 @@ def _list(run: remote.Run, status: str | None, cause: str | None, gateway: str |
 
 
 @connection.command("show")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
-def _show(run: remote.Run, name: str) -> None:
+def _show(run: remote.CommandRun, name: str) -> None:
     """Show a connection with all its policies.
 
     The row endpoint has the number and the address of the endpoint that `vgw_ip` names.
@@ -97,7 +97,7 @@ def _show(run: remote.Run, name: str) -> None:
 
 
 @connection.command("create")
-@remote.asks
+@remote.api_command
 @fields.options(CREATE)
 @_RULES
 @_PSK
@@ -105,7 +105,7 @@ def _show(run: remote.Run, name: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Check the request and create nothing, as `connection check`.")
 @remote.WAIT
 @remote.TIMEOUT
-def _create(run: remote.Run, dry_run: bool, wait: bool, timeout: float, **given: Any) -> None:
+def _create(run: remote.CommandRun, dry_run: bool, wait: bool, timeout: float, **given: Any) -> None:
     """Create a connection, and print its id.
 
     A terminal asks for the PSK when neither `--psk-file` nor the file has one. With `--wait` the command ends when the tunnel is up, or
@@ -121,12 +121,12 @@ def _create(run: remote.Run, dry_run: bool, wait: bool, timeout: float, **given:
 
 
 @connection.command("check")
-@remote.asks
+@remote.api_command
 @fields.options(CREATE)
 @_RULES
 @_PSK
 @fields.FILE
-def _check_create(run: remote.Run, **given: Any) -> None:
+def _check_create(run: remote.CommandRun, **given: Any) -> None:
     """Check a create, and create nothing.
 
     The output has the connection that a create would make and the settings for the device; warnings and violations are lines on standard
@@ -136,7 +136,7 @@ def _check_create(run: remote.Run, **given: Any) -> None:
 
 
 @connection.command("update")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @fields.options(_SHARED)
 @_RULES
@@ -149,7 +149,7 @@ def _check_create(run: remote.Run, **given: Any) -> None:
 @remote.WAIT
 @remote.TIMEOUT
 def _update(
-    run: remote.Run, name: str, replace_tunnel: bool, dry_run: bool, wait: bool, timeout: float, **given: Any
+    run: remote.CommandRun, name: str, replace_tunnel: bool, dry_run: bool, wait: bool, timeout: float, **given: Any
 ) -> None:
     """Change a connection. What no flag names stays as it is, inside the policies too.
 
@@ -165,12 +165,12 @@ def _update(
 
 
 @connection.command("delete")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @remote.YES
 @remote.WAIT
 @remote.TIMEOUT
-def _delete(run: remote.Run, name: str, yes: bool, wait: bool, timeout: float) -> None:
+def _delete(run: remote.CommandRun, name: str, yes: bool, wait: bool, timeout: float) -> None:
     """Delete a connection. Its tunnel ends.
 
     With `--wait` the command ends when nothing of the tunnel is left.
@@ -179,11 +179,11 @@ def _delete(run: remote.Run, name: str, yes: bool, wait: bool, timeout: float) -
 
 
 @connection.command("reset")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION)
 @remote.WAIT
 @remote.TIMEOUT
-def _reset(run: remote.Run, name: str, wait: bool, timeout: float) -> None:
+def _reset(run: remote.CommandRun, name: str, wait: bool, timeout: float) -> None:
     """End a connection's SAs and negotiate them anew. The traffic is interrupted."""
     connection_id = run.find(CONNECTION, name)
     run.api.send("POST", run.api.v5(CONNECTION.path, connection_id, "reset"))
@@ -197,7 +197,7 @@ for _command in connection_looks.COMMANDS:
 
 
 def _body(
-    run: remote.Run,
+    run: remote.CommandRun,
     used: tuple[Field, ...],
     rules: tuple[str, ...],
     psk_file: str | None,
@@ -225,7 +225,7 @@ def _body(
     return body
 
 
-def _endpoint(run: remote.Run, gateway_id: str, given: str) -> str:
+def _endpoint(run: remote.CommandRun, gateway_id: str, given: str) -> str:
     """What `vgw_ip` must be: the id of an EIP of the gateway, or the address of a private endpoint."""
     if resources.is_id(given):
         return given
@@ -248,7 +248,7 @@ def _ends(gateway: Mapping[str, Any]) -> list[tuple[dict[str, Any], str | None]]
     return [(gateway.get(f"eip{number}") or {}, gateway.get(f"access_private_ip_{number}")) for number in (1, 2)]
 
 
-def _shown_endpoint(run: remote.Run, one: Mapping[str, Any]) -> str | None:
+def _shown_endpoint(run: remote.CommandRun, one: Mapping[str, Any]) -> str | None:
     """The number and the address of a connection's endpoint; None while the gateway does not show it."""
     ends = _ends(crud.show(run, GATEWAY, one["vgw_id"])[GATEWAY.envelope])
     found = (
@@ -266,7 +266,7 @@ def _rule(text: str) -> dict[str, Any]:
     return {"source": source, "destination": destinations.split(",")}
 
 
-def _check(run: remote.Run, body: dict[str, Any]) -> None:
+def _check(run: remote.CommandRun, body: dict[str, Any]) -> None:
     """Prints the result of a check. Raises Refused when a create would be refused."""
     path = run.api.ours(CONNECTION.statuses, "check")
     answer = crud.send(run, "POST", path, {CONNECTION.envelope: body}, CREATE)

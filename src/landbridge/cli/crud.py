@@ -15,7 +15,7 @@ CREATE_DRY_RUN = click.option("--dry-run", is_flag=True, help="Check the request
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 
 
-def create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
+def create(run: remote.CommandRun, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> dict[str, Any]:
     """Creates a resource and prints its id, or the whole answer. Returns the resource."""
     answer = send(run, "POST", run.api.v5(kind.path), {kind.envelope: body}, fields)
     made: dict[str, Any] = answer[kind.envelope]
@@ -27,7 +27,7 @@ def create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequence[F
     return made
 
 
-def check_create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> None:
+def check_create(run: remote.CommandRun, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> None:
     """Prints the result of a check. Raises Refused when a create would be refused."""
     answer = send(run, "POST", run.api.ours(kind.statuses or kind.path, "check"), {kind.envelope: body}, fields)
     found = answer["check"]
@@ -40,7 +40,7 @@ def check_create(run: remote.Run, kind: Kind, body: dict[str, Any], fields: Sequ
 
 
 def update(
-    run: remote.Run,
+    run: remote.CommandRun,
     kind: Kind,
     resource_id: str,
     body: dict[str, Any],
@@ -66,7 +66,7 @@ def update(
 
 
 def _check_update(
-    run: remote.Run, kind: Kind, resource_id: str, body: dict[str, Any], fields: Sequence[Field], **query: object
+    run: remote.CommandRun, kind: Kind, resource_id: str, body: dict[str, Any], fields: Sequence[Field], **query: object
 ) -> None:
     """Prints the result of a check. Raises Refused when an update would be refused."""
     path = run.api.ours(kind.statuses or kind.path, resource_id, "check")
@@ -97,7 +97,7 @@ def refused(what: str, check: Mapping[str, Any], fields: Sequence[Field]) -> fai
 
 
 def send(
-    run: remote.Run, method: str, path: str, body: object, fields: Sequence[Field], **query: object
+    run: remote.CommandRun, method: str, path: str, body: object, fields: Sequence[Field], **query: object
 ) -> dict[str, Any]:
     """The answer. A refusal names the flag of each wrong field."""
     try:
@@ -106,13 +106,13 @@ def send(
         raise bodies.explained(error, fields) from None
 
 
-def show(run: remote.Run, kind: Kind, resource_id: str) -> dict[str, Any]:
+def show(run: remote.CommandRun, kind: Kind, resource_id: str) -> dict[str, Any]:
     """The answer to a GET of a resource."""
     return run.api.get(run.api.v5(kind.path, resource_id))
 
 
 def delete(
-    run: remote.Run, kind: Kind, given: str, *, yes: bool, wait: bool, timeout: float, retype: bool = False
+    run: remote.CommandRun, kind: Kind, given: str, *, yes: bool, wait: bool, timeout: float, retype: bool = False
 ) -> None:
     """Deletes a resource after a question. `retype`: its name must be typed."""
     resource_id = run.find(kind, given)

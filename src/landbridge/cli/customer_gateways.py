@@ -27,8 +27,8 @@ def customer_gateway() -> None:
 
 
 @customer_gateway.command("list")
-@remote.asks
-def _list(run: remote.Run) -> None:
+@remote.api_command
+def _list(run: remote.CommandRun) -> None:
     """List the customer gateways.
 
     Columns: name, type and value of the identity, AS number, id.
@@ -45,16 +45,16 @@ def _list(run: remote.Run) -> None:
 
 
 @customer_gateway.command("show")
-@remote.asks
+@remote.api_command
 @remote.name_of(CUSTOMER_GATEWAY)
-def _show(run: remote.Run, name: str) -> None:
+def _show(run: remote.CommandRun, name: str) -> None:
     """Show a customer gateway."""
     answer = crud.show(run, CUSTOMER_GATEWAY, run.find(CUSTOMER_GATEWAY, name))
     run.show_fields(answer, crud.flat(answer[CUSTOMER_GATEWAY.envelope]))
 
 
 @customer_gateway.command("create")
-@remote.asks
+@remote.api_command
 @fields.options(CREATE)
 @click.option("--address", metavar="ADDRESS", help="The device's IPv4 address (id_type ip).")
 @click.option("--fqdn", metavar="NAME", help="The IKE identity of a device without a fixed address (id_type fqdn).")
@@ -62,7 +62,7 @@ def _show(run: remote.Run, name: str) -> None:
 @fields.FILE
 @crud.CREATE_DRY_RUN
 def _create(
-    run: remote.Run,
+    run: remote.CommandRun,
     address: str | None,
     fqdn: str | None,
     ca_certificate: str | None,
@@ -85,14 +85,14 @@ def _create(
 
 
 @customer_gateway.command("update")
-@remote.asks
+@remote.api_command
 @remote.name_of(CUSTOMER_GATEWAY)
 @fields.options(_UPDATE)
 @_CERTIFICATE
 @fields.FILE
 @crud.DRY_RUN
 def _update(
-    run: remote.Run, name: str, ca_certificate: str | None, file: str | None, dry_run: bool, **given: Any
+    run: remote.CommandRun, name: str, ca_certificate: str | None, file: str | None, dry_run: bool, **given: Any
 ) -> None:
     """Change the name or the CA certificate of a customer gateway."""
     body = fields.body(_UPDATE, given, file, CUSTOMER_GATEWAY.envelope)
@@ -102,9 +102,9 @@ def _update(
 
 
 @customer_gateway.command("delete")
-@remote.asks
+@remote.api_command
 @remote.name_of(CUSTOMER_GATEWAY)
 @remote.YES
-def _delete(run: remote.Run, name: str, yes: bool) -> None:
+def _delete(run: remote.CommandRun, name: str, yes: bool) -> None:
     """Delete a customer gateway that no connection uses."""
     crud.delete(run, CUSTOMER_GATEWAY, name, yes=yes, wait=False, timeout=0)

@@ -59,9 +59,9 @@ def gateway() -> None:
 
 
 @gateway.command("list")
-@remote.asks
+@remote.api_command
 @click.option("--status", metavar="STATUS", help="Only those of this status, such as FAULT.")
-def _list(run: remote.Run, status: str | None) -> None:
+def _list(run: remote.CommandRun, status: str | None) -> None:
     """List the VPN gateways with their statuses.
 
     Columns: name, status, since, whether its redundancy is met, why, id.
@@ -85,9 +85,9 @@ def _list(run: remote.Run, status: str | None) -> None:
 
 
 @gateway.command("show")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY)
-def _show(run: remote.Run, name: str) -> None:
+def _show(run: remote.CommandRun, name: str) -> None:
     """Show a VPN gateway: its endpoints, subnets and tags."""
     answer = crud.show(run, GATEWAY, run.find(GATEWAY, name))
     shown = {key: value for key, value in answer[GATEWAY.envelope].items() if key not in {"master_eip", "slave_eip"}}
@@ -95,13 +95,13 @@ def _show(run: remote.Run, name: str) -> None:
 
 
 @gateway.command("create")
-@remote.asks
+@remote.api_command
 @fields.options(CREATE)
 @fields.FILE
 @crud.CREATE_DRY_RUN
 @remote.WAIT
 @remote.TIMEOUT
-def _create(run: remote.Run, file: str | None, dry_run: bool, wait: bool, timeout: float, **given: Any) -> None:
+def _create(run: remote.CommandRun, file: str | None, dry_run: bool, wait: bool, timeout: float, **given: Any) -> None:
     """Create a VPN gateway, and print its id.
 
     With `--wait` the command ends when the gateway is ACTIVE.
@@ -116,7 +116,7 @@ def _create(run: remote.Run, file: str | None, dry_run: bool, wait: bool, timeou
 
 
 @gateway.command("update")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY)
 @fields.options(UPDATE)
 @click.option("--flavor", metavar="FLAVOR", help="Another flavor; alone.")
@@ -125,7 +125,7 @@ def _create(run: remote.Run, file: str | None, dry_run: bool, wait: bool, timeou
 @remote.WAIT
 @remote.TIMEOUT
 def _update(
-    run: remote.Run,
+    run: remote.CommandRun,
     name: str,
     flavor: str | None,
     file: str | None,
@@ -154,12 +154,12 @@ def _update(
 
 
 @gateway.command("delete")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY)
 @remote.YES
 @remote.WAIT
 @remote.TIMEOUT
-def _delete(run: remote.Run, name: str, yes: bool, wait: bool, timeout: float) -> None:
+def _delete(run: remote.CommandRun, name: str, yes: bool, wait: bool, timeout: float) -> None:
     """Delete a VPN gateway that has no connections.
 
     At a terminal its name must be typed. With `--wait` the command ends when nothing of the gateway is left.
@@ -168,9 +168,9 @@ def _delete(run: remote.Run, name: str, yes: bool, wait: bool, timeout: float) -
 
 
 @gateway.command("diagnose")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY)
-def _diagnose(run: remote.Run, name: str) -> None:
+def _diagnose(run: remote.CommandRun, name: str) -> None:
     """Say why a VPN gateway is in its state, which single failure would cut subnets, and who dials it unknown."""
     answer = run.api.get(run.api.ours(GATEWAY.statuses, run.find(GATEWAY, name), "diagnosis"))
     found = answer["diagnosis"]
@@ -201,9 +201,9 @@ def _part(failure: dict[str, Any]) -> str:
 
 
 @gateway.command("routes")
-@remote.asks
+@remote.api_command
 @remote.name_of(GATEWAY)
-def _routes(run: remote.Run, name: str) -> None:
+def _routes(run: remote.CommandRun, name: str) -> None:
     """List the routes of a VPN gateway.
 
     Columns: destination, next hop, outer address, origin and AS path of a learned route.

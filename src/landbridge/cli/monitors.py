@@ -15,8 +15,8 @@ def monitor() -> None:
 
 
 @monitor.command("list")
-@remote.asks
-def _list(run: remote.Run) -> None:
+@remote.api_command
+def _list(run: remote.CommandRun) -> None:
     """List the connection monitors.
 
     Columns: connection, status, source, destination, id.
@@ -40,18 +40,18 @@ def _list(run: remote.Run) -> None:
 
 
 @monitor.command("show")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION, "connection")
-def _show(run: remote.Run, connection: str) -> None:
+def _show(run: remote.CommandRun, connection: str) -> None:
     """Show the monitor of a connection."""
     answer = run.api.get(run.api.v5(_PATH, _find(run, connection)))
     run.show_fields(answer, crud.flat(answer[_ENVELOPE]))
 
 
 @monitor.command("create")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION, "connection")
-def _create(run: remote.Run, connection: str) -> None:
+def _create(run: remote.CommandRun, connection: str) -> None:
     """Create the monitor of a connection, and print its id."""
     body = {_ENVELOPE: {"vpn_connection_id": run.find(CONNECTION, connection)}}
     answer = run.api.send("POST", run.api.v5(_PATH), body)
@@ -62,10 +62,10 @@ def _create(run: remote.Run, connection: str) -> None:
 
 
 @monitor.command("delete")
-@remote.asks
+@remote.api_command
 @remote.name_of(CONNECTION, "connection")
 @remote.YES
-def _delete(run: remote.Run, connection: str, yes: bool) -> None:
+def _delete(run: remote.CommandRun, connection: str, yes: bool) -> None:
     """Delete the monitor of a connection."""
     monitor_id = _find(run, connection)
     remote.confirm(f"Delete the monitor of connection {connection}?", yes=yes)
@@ -73,7 +73,7 @@ def _delete(run: remote.Run, connection: str, yes: bool) -> None:
     output.say(f"deleted the monitor of {connection}")
 
 
-def _find(run: remote.Run, given: str) -> str:
+def _find(run: remote.CommandRun, given: str) -> str:
     """The id of the monitor of a connection, or of the monitor that has the id `given`."""
     found = run.api.get(run.api.v5(_PATH))["connection_monitors"]
     if given in {each["id"] for each in found}:

@@ -23,9 +23,9 @@ _AUDIT_PAGE = 500
 
 
 @click.command
-@remote.asks
+@remote.api_command
 @click.option("--limit", type=click.IntRange(min=1), default=20, help="Rows of problems (default 20).")
-def status(run: remote.Run, limit: int) -> None:
+def status(run: remote.CommandRun, limit: int) -> None:
     """Show the overview on one screen: counts, problems with their causes, redundancy, recent changes.
 
     In a pipe each line begins with its section: count, problem, not-redundant, changed.
@@ -95,7 +95,7 @@ def _recent_changes(
 
 
 def _screen(
-    run: remote.Run,
+    run: remote.CommandRun,
     counts: Sequence[tuple[str, ...]],
     problems: Sequence[tuple[Cell, ...]],
     limit: int,
@@ -149,8 +149,8 @@ def _lines(
 
 
 @click.command
-@remote.asks
-def quota(run: remote.Run) -> None:
+@remote.api_command
+def quota(run: remote.CommandRun) -> None:
     """List the quotas of the project, and how much of them is used.
 
     Columns: type, used, quota (-1: any number).
@@ -164,7 +164,7 @@ def quota(run: remote.Run) -> None:
 
 
 @click.command
-@remote.asks
+@remote.api_command
 @click.option(
     "--kind", type=click.Choice(tuple(KINDS)), default="connection", help="Of --resource (default connection)."
 )
@@ -174,7 +174,7 @@ def quota(run: remote.Run) -> None:
 @click.option("--from", "since", metavar="TIME", help="Only then or later, such as 2026-11-30T08:00:00Z.")
 @click.option("--to", "until", metavar="TIME", help="Only then or earlier.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, help="How many (default 50).")
-def audit(run: remote.Run, kind: str, resource: str | None, limit: int, **filters: str | None) -> None:
+def audit(run: remote.CommandRun, kind: str, resource: str | None, limit: int, **filters: str | None) -> None:
     """List the changes of the project with their actors, newest first; for admins.
 
     Columns: time, actor, operation, name of the resource (empty when it is deleted), its id, id of the request.

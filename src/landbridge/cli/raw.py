@@ -9,12 +9,12 @@ from landbridge.client import failures, output
 
 
 @click.command
-@remote.asks
+@remote.api_command
 @click.argument("method", type=click.Choice(("GET", "POST", "PUT", "DELETE"), case_sensitive=False), metavar="METHOD")
 @click.argument("path")
 @click.option("--query", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter of the query; many.")
 @click.option("--file", metavar="FILE", help="The body of the request, in JSON; - is stdin.")
-def api(run: remote.Run, method: str, path: str, pairs: tuple[str, ...], file: str | None) -> None:
+def api(run: remote.CommandRun, method: str, path: str, pairs: tuple[str, ...], file: str | None) -> None:
     """Send any request of the API, and print its answer in JSON: upgrades and their jobs, zones, batches, counts of tags.
 
     PATH begins with /v5/{project_id}/, /v5.1/{project_id}/ or /landbridge/v1/{project_id}/; `{project_id}` is replaced. `/docs` of the service lists

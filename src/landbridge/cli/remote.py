@@ -40,8 +40,8 @@ TIMEOUT = click.option(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run of a command that asks the API. `form`: one of output.FORMATS."""
+class CommandRun:
+    """One run of a command that sends requests to the API. `form`: the output format, one of output.FORMATS."""
 
     api: api.Api
     form: str
@@ -49,14 +49,14 @@ class Run:
     def show(
         self, answer: Mapping[str, Any], columns: Sequence[str], rows: Callable[[], Sequence[Sequence[Cell]]]
     ) -> None:
-        """The answer as it is, or the rows of a table."""
+        """Prints the rows as a table, or the answer itself in another format."""
         if self.form == "table":
             output.table(columns, rows())
         else:
             output.document(answer, self.form)
 
     def show_fields(self, answer: Mapping[str, Any], pairs: Sequence[tuple[str, Cell]]) -> None:
-        """The answer as it is, or a name and a value a line."""
+        """Prints a name and a value in each line, or the answer itself in another format."""
         if self.form == "table":
             output.fields(pairs)
         else:
@@ -66,15 +66,15 @@ class Run:
         return resources.find(self.api, kind, given)
 
 
-def asks(function: Callable[..., object]) -> Callable[..., Any]:
-    """Makes the function a command that asks the API: it gets a Run before its own arguments."""
+def api_command(function: Callable[..., object]) -> Callable[..., Any]:
+    """Makes the function a command of the API: adds the options of the account and the output, and passes a CommandRun before the arguments."""
 
     @functools.wraps(function)
     def run(form: str, **arguments: Any) -> object:
         flags = accounts.Flags(**{name: arguments.pop(name) for name in ACCOUNT})
         made = api.Api(accounts.find(flags), lambda text: output.say(f"warning: {text}"))
         with contextlib.closing(made):
-            return function(Run(api=made, form=form), **arguments)
+            return function(CommandRun(api=made, form=form), **arguments)
 
     command: Callable[..., Any] = run
     for option in reversed(_OPTIONS):
@@ -83,7 +83,7 @@ def asks(function: Callable[..., object]) -> Callable[..., Any]:
 
 
 def name_of(kind: Kind, parameter: str = "name", *, required: bool = True) -> Callable[[F], F]:
-    """An argument that names a resource."""
+    """Adds an argument that names a resource, with completion by Tab."""
     return click.argument(
         parameter, metavar="NAME|ID" if required else "[NAME|ID]", required=required, shell_complete=_complete(kind)
     )
@@ -104,7 +104,7 @@ def _complete(kind: Kind) -> Callable[[click.Context, click.Parameter, str], lis
 
 
 def confirm(question: str, *, yes: bool, name: str | None = None) -> None:
-    """Asks on a terminal; with `name`, that name must be typed. Raises Usage without a terminal, and Abort after a no."""
+    """Asks the question on a terminal. With `name`, the person must type that name. Raises Usage without a terminal, and Abort after a no."""
     if yes:
         return
     question = output.clean(question)

@@ -17,10 +17,10 @@ def tags() -> None:
 
 
 @tags.command("list")
-@remote.asks
+@remote.api_command
 @_KIND
 @click.argument("name", metavar="[NAME|ID]", required=False)
-def _list(run: remote.Run, kind: str, name: str | None) -> None:
+def _list(run: remote.CommandRun, kind: str, name: str | None) -> None:
     """List the tags of a resource, or of all resources of a kind.
 
     Columns: key, value.
@@ -38,36 +38,36 @@ def _list(run: remote.Run, kind: str, name: str | None) -> None:
 
 
 @tags.command("set")
-@remote.asks
+@remote.api_command
 @_KIND
 @_NAME
 @_TAGS
-def _set(run: remote.Run, kind: str, name: str, pairs: tuple[str, ...]) -> None:
+def _set(run: remote.CommandRun, kind: str, name: str, pairs: tuple[str, ...]) -> None:
     """Add tags to a resource, or change their values. Other tags stay."""
     _change(run, KINDS[kind], name, "create", [fields.pair(text, "KEY=VALUE") for text in pairs])
 
 
 @tags.command("unset")
-@remote.asks
+@remote.api_command
 @_KIND
 @_NAME
 @click.argument("keys", nargs=-1, required=True, metavar="KEY…")
-def _unset(run: remote.Run, kind: str, name: str, keys: tuple[str, ...]) -> None:
+def _unset(run: remote.CommandRun, kind: str, name: str, keys: tuple[str, ...]) -> None:
     """Remove tags from a resource, by their keys."""
     _change(run, KINDS[kind], name, "delete", [{"key": key} for key in keys])
 
 
-def _change(run: remote.Run, kind: Kind, name: str, action: str, changed: list[dict[str, str]]) -> None:
+def _change(run: remote.CommandRun, kind: Kind, name: str, action: str, changed: list[dict[str, str]]) -> None:
     path = run.api.v5(kind.tagged, run.find(kind, name), "tags", action)
     run.api.send("POST", path, {"tags": changed})
     output.say(f"{'set' if action == 'create' else 'removed'} {len(changed)} of the tags of {name}")
 
 
 @tags.command("find")
-@remote.asks
+@remote.api_command
 @_KIND
 @_TAGS
-def _find(run: remote.Run, kind: str, pairs: tuple[str, ...]) -> None:
+def _find(run: remote.CommandRun, kind: str, pairs: tuple[str, ...]) -> None:
     """List the resources that have all these tags.
 
     Columns: name, tags, id.

@@ -23,7 +23,7 @@ _CHANGED = "Somebody else changed it meanwhile. Look at it again first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SelectedResource:
     """A resource as the page shows it."""
 
     id: str
@@ -36,7 +36,7 @@ class Row:
     notes: Sequence[str] = ()
 
 
-Find = Callable[[PageContext, str], Awaitable[Row]]
+Find = Callable[[PageContext, str], Awaitable[SelectedResource]]
 
 
 async def _no_notes(*_: object) -> dict[str, list[str]]:
@@ -196,7 +196,7 @@ def _unique(ids: Iterable[str]) -> list[str]:
     return some
 
 
-async def _rows(context: PageContext, kind: Kind, action: Action, ids: Sequence[str]) -> list[Row]:
+async def _rows(context: PageContext, kind: Kind, action: Action, ids: Sequence[str]) -> list[SelectedResource]:
     """The resources that exist."""
     rows = []
     for id_ in ids:
@@ -216,7 +216,7 @@ def _page(
     context: PageContext,
     kind: Kind,
     action: Action,
-    rows: Sequence[Row],
+    rows: Sequence[SelectedResource],
     given: Mapping[str, str],
     *,
     gone: int = 0,

@@ -53,7 +53,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SlotRow:
     """A slot in the table."""
 
     at: str
@@ -73,7 +73,7 @@ class Charts:
     down: Sequence[tuple[str, str]]
     gaps: Sequence[tuple[str, str]]
     times: Sequence[str]
-    rows: Sequence[Row]
+    rows: Sequence[SlotRow]
 
 
 def draw(series: Series) -> Charts:
@@ -325,10 +325,10 @@ def _bits(rate: float) -> str:
     return f"{rate:.3g} {_BIT_UNITS[-1]}"
 
 
-def _row(series: Series, point: Point) -> Row:
+def _row(series: Series, point: Point) -> SlotRow:
     echoes = point.sample.nqa or point.sample.monitor
     average = _milliseconds(echoes)
-    return Row(
+    return SlotRow(
         at=f"{point.at:{'%-d %b %H:%M' if series.ring.name != 'hour' else '%H:%M'}}",
         up=f"{point.sample.up / point.sample.observed:.0%}",
         bits_in=_bits(point.bits_in or 0),

@@ -38,14 +38,14 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ComparedSetting:
     setting: str
     ours: str
     theirs: str
     verdict: Verdict
 
 
-def compare(connection: model.Connection, status: model.ConnectionStatus) -> dict[str, list[Row]]:
+def compare(connection: model.Connection, status: model.ConnectionStatus) -> dict[str, list[ComparedSetting]]:
     """The rows of each phase."""
     seen = status.observation
     attempts = [one for one in seen.attempts if one.configuration == seen.configuration] if seen else []
@@ -57,10 +57,10 @@ def compare(connection: model.Connection, status: model.ConnectionStatus) -> dic
     }
 
 
-def _row(name: str, ours: str, theirs: Sequence[str] | None, *, is_wrong: bool) -> Row:
+def _row(name: str, ours: str, theirs: Sequence[str] | None, *, is_wrong: bool) -> ComparedSetting:
     fits = theirs is not None and ours in theirs
     verdict: Verdict = "differs" if is_wrong or (theirs is not None and not fits) else "fits" if fits else "unknown"
-    return Row(setting=name, ours=ours, theirs=" or ".join(theirs) if theirs else "", verdict=verdict)
+    return ComparedSetting(setting=name, ours=ours, theirs=" or ".join(theirs) if theirs else "", verdict=verdict)
 
 
 def _ours(connection: model.Connection) -> dict[str, list[tuple[str, str]]]:

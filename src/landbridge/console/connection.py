@@ -240,11 +240,11 @@ ask_edit, edit = changes.edit_pages(_present)
 # -- bulk actions ------------------------------------------------------------------------------------------------
 
 
-async def _find_one(context: PageContext, connection_id: str) -> bulk.Row:
+async def _find_one(context: PageContext, connection_id: str) -> bulk.SelectedResource:
     shown: connections.ShownConnection = await context.perform(
         connections.show, model.ConnectionRef(connection_id=connection_id)
     )
-    return bulk.Row(
+    return bulk.SelectedResource(
         id=shown.connection.id,
         name=shown.connection.name,
         health=model.HEALTH_OF_STATUS[cast("model.ConnectionStatusName", shown.status)],

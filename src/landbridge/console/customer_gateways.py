@@ -119,10 +119,10 @@ async def delete(context: PageContext) -> Answered:
 # -- bulk actions of the list ----------------------------------------------------------------------------------------------
 
 
-async def _find_one(context: PageContext, customer_gateway_id: str) -> bulk.Row:
+async def _find_one(context: PageContext, customer_gateway_id: str) -> bulk.SelectedResource:
     ref = model.CustomerGatewayRef(customer_gateway_id=customer_gateway_id)
     found: model.CustomerGateway = await context.perform(operations.show, ref)
-    return bulk.Row(id=found.id, name=found.name, version=operations.etag(found))
+    return bulk.SelectedResource(id=found.id, name=found.name, version=operations.etag(found))
 
 
 async def _delete_one(context: PageContext, customer_gateway_id: str, version: str | None) -> None:

@@ -282,10 +282,10 @@ async def delete(context: PageContext) -> Answered:
 # -- bulk actions of the list ----------------------------------------------------------------------------------------------
 
 
-async def _find_one(context: PageContext, gateway_id: str) -> bulk.Row:
+async def _find_one(context: PageContext, gateway_id: str) -> bulk.SelectedResource:
     shown: operations.ShownGateway = await context.perform(operations.show, model.GatewayRef(gateway_id=gateway_id))
     status = shown.status.status if shown.status else "ACTIVE"
-    return bulk.Row(
+    return bulk.SelectedResource(
         id=shown.gateway.id,
         name=shown.gateway.name,
         health=HEALTH_OF_STATUS[status],

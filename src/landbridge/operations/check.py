@@ -62,7 +62,7 @@ def contents(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
     yield from consistency.check_secrets(tx, safe)
 
 
-def _check_resource(tx: Transaction, events: Events, row: consistency.Row, since: datetime) -> Iterator[str]:
+def _check_resource(tx: Transaction, events: Events, row: consistency.ResourceRow, since: datetime) -> Iterator[str]:
     """When the spec of a row cannot be parsed, that is the only finding of the row."""
     try:
         resource = events.kind.codec.validate_json(row.columns["spec"])
@@ -81,7 +81,7 @@ def _check_resource(tx: Transaction, events: Events, row: consistency.Row, since
         yield f"is being deleted, and the audit trail has no {events.deleted} of it"
 
 
-def _check_columns(resource: resources.Resource, row: consistency.Row) -> Iterator[str]:
+def _check_columns(resource: resources.Resource, row: consistency.ResourceRow) -> Iterator[str]:
     columns = row.columns
     if columns["spec_version"] != codec.SPEC_VERSION:
         yield f"the version of its spec is {columns['spec_version']}, not {codec.SPEC_VERSION}"
@@ -92,7 +92,7 @@ def _check_columns(resource: resources.Resource, row: consistency.Row) -> Iterat
         yield "its tags are not those of its spec"
 
 
-def _check_gateway(gateway: model.VpnGateway, row: consistency.Row) -> Iterator[str]:
+def _check_gateway(gateway: model.VpnGateway, row: consistency.ResourceRow) -> Iterator[str]:
     wanted = set(gateway_rules.uses(gateway, None))
     vpc_link = gateway_rules.vpc_link(gateway.network_id or "")  # taken only where the site file has an address for it
     taken = row.endpoints - {vpc_link}
@@ -100,7 +100,7 @@ def _check_gateway(gateway: model.VpnGateway, row: consistency.Row) -> Iterator[
         yield f"it uses {', '.join(sorted(wanted))}, and {', '.join(sorted(taken)) or 'nothing'} is taken for it"
 
 
-def _check_connection(tx: Transaction, connection: model.Connection, row: consistency.Row) -> Iterator[str]:
+def _check_connection(tx: Transaction, connection: model.Connection, row: consistency.ResourceRow) -> Iterator[str]:
     columns, address = row.columns, connection.tunnel_local_address
     block = tunnel.block_of(address) if address is not None and tunnel.is_sound(address) else None
     if columns["tunnel_block"] != block:

@@ -45,7 +45,7 @@ class _Update:
 
     row: store.ConnectionRow
     merged: model.ConnectionRequest
-    facts: rules.Facts
+    facts: rules.ConnectionFacts
     made: model.Connection
     rekeys: bool
 
@@ -100,7 +100,7 @@ def _merge(
     connection: model.Connection,
     change: model.ConnectionRequest,
     psk: model.Secret | None,
-) -> tuple[model.ConnectionRequest, rules.Facts]:
+) -> tuple[model.ConnectionRequest, rules.ConnectionFacts]:
     """The connection as it would be after the change, and the facts about it. The facts leave the connection out of its neighbours, and
     treat its gateway as ACTIVE and not full.
     """
@@ -108,7 +108,7 @@ def _merge(
     if row is None:
         raise RuntimeError("a connection without its gateway")
     carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
-    facts = rules.Facts(gateway=carrying, customer_gateway=peer)
+    facts = rules.ConnectionFacts(gateway=carrying, customer_gateway=peer)
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint, style=connection.style)
     merged = update_rules.merge(change, connection, psk, rules.ends(present, facts), row.gateway.local_subnets)
     peer_id = fields.lower_id(merged.customer_gateway_id) or ""
@@ -123,7 +123,7 @@ def _merge(
 
 
 def _may_clash_by_psk(
-    before: model.Connection, merged: model.ConnectionRequest, psk: model.Secret | None, facts: rules.Facts
+    before: model.Connection, merged: model.ConnectionRequest, psk: model.Secret | None, facts: rules.ConnectionFacts
 ) -> bool:
     """Whether the update can cause a clash with the PSK of another connection. An update may keep an existing clash."""
     same = (

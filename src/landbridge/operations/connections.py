@@ -132,7 +132,7 @@ def prepare(tx: Transaction, call: Call, request: model.ConnectionRequest) -> Pr
         fields.lower_id(request.customer_gateway_id) or "",
     )
     generated = ids.generate(call.now, row.next_if_id if row else 0)
-    facts = rules.Facts(gateway=_gateway_facts(row), customer_gateway=peer)
+    facts = rules.ConnectionFacts(gateway=_gateway_facts(row), customer_gateway=peer)
     identity = rules.identity(request, facts)
     if row is not None:
         blocks = rules.tunnel_blocks(request, generated)
@@ -191,10 +191,10 @@ def _with_neighbours(
     call: Call,
     row: gateways.GatewayRow,
     request: model.ConnectionRequest,
-    facts: rules.Facts,
+    facts: rules.ConnectionFacts,
     identity: str,
     blocks: tuple[int, ...],
-) -> rules.Facts:
+) -> rules.ConnectionFacts:
     """The facts, with the other connections of the gateway that may clash with the requested connection."""
     near = neighbours(tx, row, facts, identity, blocks)
     other_key = find_other_key(tx, call, row, request, facts) if rules.picks_key_by_address(request, facts) else None
@@ -202,7 +202,7 @@ def _with_neighbours(
 
 
 def neighbours(
-    tx: Transaction, row: gateways.GatewayRow, facts: rules.Facts, identity: str, blocks: tuple[int, ...]
+    tx: Transaction, row: gateways.GatewayRow, facts: rules.ConnectionFacts, identity: str, blocks: tuple[int, ...]
 ) -> tuple[model.Neighbour, ...]:
     """The connections of the gateway that may clash with the requested one."""
     peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
@@ -214,7 +214,7 @@ def find_other_key(
     call: Call,
     row: gateways.GatewayRow,
     request: model.ConnectionRequest,
-    facts: rules.Facts,
+    facts: rules.ConnectionFacts,
     own_id: str = "",
 ) -> str | None:
     """The id of a connection with another PSK, for the same endpoint and peer address, when the engine picks PSKs by those two. PSKs are

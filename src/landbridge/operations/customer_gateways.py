@@ -53,10 +53,10 @@ def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) 
     return made
 
 
-def _facts(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> rules.Facts:
+def _facts(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> rules.CustomerGatewayFacts:
     wanted = request.ca_certificate.id if request.ca_certificate else None
     named = customer_gateways.certificate(tx, call.project_id, wanted.lower()) if wanted else None
-    return rules.Facts(now=call.now, site=call.service.site, named_certificate=named)
+    return rules.CustomerGatewayFacts(now=call.now, site=call.service.site, named_certificate=named)
 
 
 @operation("show_cgw", "reader", "read")

@@ -37,7 +37,7 @@ def _create(
     tx: Transaction, call: Call, gateway_id: str, request: model.GatewayCertificateRequest
 ) -> model.GatewayCertificate:
     gateway = _gateway(tx, call, gateway_id)
-    facts = rules.Facts(now=call.now, gateway=gateway, present=gateway.certificate_id)
+    facts = rules.CertificateFacts(now=call.now, gateway=gateway, present=gateway.certificate_id)
     call.refuse(rules.check_create(request, facts))
     made_at = call.time_after(gateway_certificates.newest(tx, call.project_id))
     made = rules.complete(request, gateway, ids.generate(made_at))

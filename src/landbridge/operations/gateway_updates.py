@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from landbridge import errors, model
 from landbridge.model import allowed_values
@@ -16,19 +17,23 @@ from landbridge.rules import gateway_update as rules
 from landbridge.store import connection_pages, connections, customer_gateways, gateways
 from landbridge.store.database import Transaction
 
-_Changed = list[tuple[model.Connection, model.Connection, str]]
+
+class _ConnectionUpdate(NamedTuple):
+    """A connection before and after the update of its gateway, and its identity on the wire after it."""
+
+    before: model.Connection
+    after: model.Connection
+    identity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What an update would write. `there`: all connections of the gateway. `changed`: each of them that changes: before, after, and its identity on the
-    wire.
-    """
+    """What an update would write. `connections`: all connections of the gateway. `changed`: those of them that change."""
 
     row: gateways.GatewayRow
     made: model.VpnGateway
     there: tuple[model.Connection, ...]
-    changed: _Changed
+    changed: list[_ConnectionUpdate]
     warnings: tuple[model.Warning, ...] = ()
 
 
@@ -76,7 +81,7 @@ def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _
     there = tuple(one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
     site = call.service.site.for_project(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
     eips = [eip_id.lower() for eip_id in (change.eip_id_1, change.eip_id_2) if eip_id is not None]
-    facts = rules.Facts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=there)
+    facts = rules.GatewayUpdateFacts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=there)
     too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
     call.refuse([*rules.check(change, row.gateway, facts), *too_many])
     made = rules.complete(change, row.gateway, site)
@@ -117,21 +122,21 @@ def _changed_connections(
     was: model.VpnGateway,
     now: model.VpnGateway,
     there: tuple[model.Connection, ...],
-) -> _Changed:
+) -> list[_ConnectionUpdate]:
     """The connections that change with the gateway: by the EIP of their endpoint, by policy rules that were derived from its subnets, or by
-    the policies of its template. (before, after, identity on the wire).
+    the policies of its template.
     """
     peers = {one.id: _peer(tx, call, one) for one in there}
     updated = [rules.updated_connection(one, was, now, peers[one.id]) for one in there]
     call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, updated)])
     return [
-        (before, after, identity)
+        _ConnectionUpdate(before, after, identity)
         for before, (after, identity) in zip(there, updated, strict=True)
         if connection_update.bumps_generation(before, after)
     ]
 
 
-def _store_connections(tx: Transaction, call: Call, changed: _Changed) -> None:
+def _store_connections(tx: Transaction, call: Call, changed: list[_ConnectionUpdate]) -> None:
     for before, after, identity in changed:
         connections.change(
             tx,

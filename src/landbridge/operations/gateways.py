@@ -87,9 +87,9 @@ def free_inventory(tx: Transaction, call: Call, _: model.EmptyRequest) -> FreeIn
     return FreeInventory(networks=networks, eips=eips, site=site)
 
 
-def _facts(tx: Transaction, call: Call, request: model.GatewayRequest) -> rules.Facts:
+def _facts(tx: Transaction, call: Call, request: model.GatewayRequest) -> rules.SiteFacts:
     site = call.service.site.for_project(call.project_id)
-    return rules.Facts(
+    return rules.SiteFacts(
         site=site,
         taken=gateways.taken(tx, call.project_id, rules.endpoints_asked(request, site)),
         connection_limit=call.service.connection_limit,

@@ -17,7 +17,11 @@ def create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.
 
 def _create(tx: Transaction, call: Call, request: model.MonitorRequest) -> model.ConnectionMonitor:
     row = connections.find(tx, call.project_id, fields.lower_id(request.connection_id) or "")
-    facts = rules.Facts(connection=row.connection, deleting=row.deleting) if row else rules.Facts(connection=None)
+    facts = (
+        rules.MonitorFacts(connection=row.connection, deleting=row.deleting)
+        if row
+        else rules.MonitorFacts(connection=None)
+    )
     call.refuse(rules.check(request, facts))
     if row is None:
         raise RuntimeError("the rules allow a monitor without a connection")

@@ -40,7 +40,7 @@ class GatewayFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ConnectionFacts:
     """What the store knows about the surroundings of a request. None: the project does not have it, or nobody asked for
     it. `other_key`: the id of a connection with another PSK, when the IKE daemon cannot tell the two connections apart
     when it picks the PSK.
@@ -65,7 +65,7 @@ def endpoint(request: model.ConnectionRequest, gateway: model.VpnGateway) -> mod
     return None
 
 
-def ends(request: model.ConnectionRequest, facts: Facts) -> policies.Ends:
+def ends(request: model.ConnectionRequest, facts: ConnectionFacts) -> policies.Ends:
     """The two ends. The ids of the policies default to them."""
     gateway = facts.gateway.gateway if facts.gateway else None
     return policies.Ends(
@@ -76,7 +76,7 @@ def ends(request: model.ConnectionRequest, facts: Facts) -> policies.Ends:
     )
 
 
-def identity(request: model.ConnectionRequest, facts: Facts) -> str:
+def identity(request: model.ConnectionRequest, facts: ConnectionFacts) -> str:
     """The values that distinguish this tunnel on the wire from other tunnels of the same endpoint: the peer's address and both ids.
 
     IKE daemons compare names without regard to case.
@@ -106,7 +106,7 @@ def tunnel_blocks(request: model.ConnectionRequest, generated: fields.Generated)
     return tuple(tunnel.block_of(a) for a in given if tunnel.is_sound(a))
 
 
-def picks_key_by_address(request: model.ConnectionRequest, facts: Facts) -> bool:
+def picks_key_by_address(request: model.ConnectionRequest, facts: ConnectionFacts) -> bool:
     """Whether the IKE daemon picks the PSK by the two addresses. IKEv1 main mode needs the key before the device tells
     its id.
     """
@@ -125,7 +125,9 @@ def did_pick_by_address(connection: model.Connection) -> bool:
     return policy.negotiation_mode == "main" and policy.authentication_method == "pre-share"
 
 
-def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Generated) -> Iterator[model.Violation]:
+def check(
+    request: model.ConnectionRequest, facts: ConnectionFacts, generated: fields.Generated
+) -> Iterator[model.Violation]:
     both = ends(request, facts)
     yield from fields.check_name("name", request.name)
     yield from _check_gateway(request, facts)
@@ -164,7 +166,7 @@ def check(request: model.ConnectionRequest, facts: Facts, generated: fields.Gene
     yield from _check_neighbours(request, facts, both.endpoint)
 
 
-def _check_gateway(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_gateway(request: model.ConnectionRequest, facts: ConnectionFacts) -> Iterator[model.Violation]:
     malformed = list(fields.check_uuid("vgw_id", request.gateway_id, "a VPN gateway"))
     yield from malformed
     if malformed:
@@ -196,7 +198,7 @@ def _check_gateway(request: model.ConnectionRequest, facts: Facts) -> Iterator[m
 
 
 def _check_endpoint(
-    request: model.ConnectionRequest, facts: Facts, ours: model.Endpoint | None
+    request: model.ConnectionRequest, facts: ConnectionFacts, ours: model.Endpoint | None
 ) -> Iterator[model.Violation]:
     given = request.gateway_endpoint
     gateway = facts.gateway.gateway if facts.gateway else None
@@ -215,7 +217,7 @@ def _endpoints(gateway: model.VpnGateway) -> str:
     )
 
 
-def _check_customer_gateway(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_customer_gateway(request: model.ConnectionRequest, facts: ConnectionFacts) -> Iterator[model.Violation]:
     malformed = list(fields.check_uuid("cgw_id", request.customer_gateway_id, "a customer gateway"))
     yield from malformed
     if malformed:
@@ -236,11 +238,11 @@ def _check_customer_gateway(request: model.ConnectionRequest, facts: Facts) -> I
         )
 
 
-def _is_gm(facts: Facts) -> bool:
+def _is_gm(facts: ConnectionFacts) -> bool:
     return facts.gateway is not None and facts.gateway.gateway.is_gm
 
 
-def _without_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> bool:
+def _without_peer_subnets(request: model.ConnectionRequest, facts: ConnectionFacts) -> bool:
     """Whether `peer_subnets` is neither needed nor stored, because an enterprise router gets its routes from elsewhere.
 
     True for an unknown gateway, so that no violation is wrong.
@@ -249,7 +251,7 @@ def _without_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> boo
     return attached == "er" and style(request) in ("policy", "bgp")
 
 
-def _check_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_peer_subnets(request: model.ConnectionRequest, facts: ConnectionFacts) -> Iterator[model.Violation]:
     if _without_peer_subnets(request, facts):
         return
     if request.peer_subnets is None:
@@ -276,7 +278,7 @@ def _check_peer_subnets(request: model.ConnectionRequest, facts: Facts) -> Itera
 
 
 def _check_tunnel(
-    request: model.ConnectionRequest, facts: Facts, generated: fields.Generated
+    request: model.ConnectionRequest, facts: ConnectionFacts, generated: fields.Generated
 ) -> Iterator[model.Violation]:
     local, peer = request.tunnel_local_address, request.tunnel_peer_address
     given = [(f"tunnel_{side}_address", text) for side, text in (("local", local), ("peer", peer)) if text is not None]
@@ -307,7 +309,7 @@ def _leaving(user: model.Neighbour) -> str:
     return ", which is still being deleted" if user.deleting else ""
 
 
-def _check_psk(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_psk(request: model.ConnectionRequest, facts: ConnectionFacts) -> Iterator[model.Violation]:
     if _is_gm(facts):
         return
     if request.psk is None:
@@ -331,7 +333,7 @@ def _faults_of_psk(text: str) -> Iterator[str]:
         yield "has fewer than three kinds of characters"
 
 
-def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_policy_rules(request: model.ConnectionRequest, facts: ConnectionFacts) -> Iterator[model.Violation]:
     rules = request.policy_rules or ()
     if style(request) != "policy":
         if rules and style(request) in STYLES:
@@ -354,7 +356,7 @@ def _check_policy_rules(request: model.ConnectionRequest, facts: Facts) -> Itera
             yield from fields.check_subnets(f"{place}.destination", rule.destinations)
 
 
-def _check_derivable(facts: Facts) -> Iterator[model.Violation]:
+def _check_derivable(facts: ConnectionFacts) -> Iterator[model.Violation]:
     """Checks that a connection without rules can get one rule for each local subnet."""
     if facts.gateway is None:
         return
@@ -389,7 +391,7 @@ def _check_rule_source(path: str, source: str | None, seen: set[str]) -> Iterato
 
 
 def _check_ha_role(
-    request: model.ConnectionRequest, facts: Facts, ours: model.Endpoint | None
+    request: model.ConnectionRequest, facts: ConnectionFacts, ours: model.Endpoint | None
 ) -> Iterator[model.Violation]:
     yield from fields.check_value("ha_role", request.ha_role, HA_ROLES)
     if facts.gateway is None or (request.ha_role is not None and request.ha_role not in HA_ROLES):
@@ -416,7 +418,7 @@ def _check_ha_role(
 
 
 def _check_neighbours(
-    request: model.ConnectionRequest, facts: Facts, ours: model.Endpoint | None
+    request: model.ConnectionRequest, facts: ConnectionFacts, ours: model.Endpoint | None
 ) -> Iterator[model.Violation]:
     """Refuses a connection that the IKE daemon cannot distinguish from an existing one."""
     if ours is None or facts.customer_gateway is None or not facts.neighbours:
@@ -440,7 +442,7 @@ def _check_neighbours(
 
 
 def complete(
-    request: model.ConnectionRequest, facts: Facts, generated: fields.Generated, gateway: model.VpnGateway
+    request: model.ConnectionRequest, facts: ConnectionFacts, generated: fields.Generated, gateway: model.VpnGateway
 ) -> model.Connection:
     """The connection with every default. Call it only when `check` found no violation."""
     both = ends(request, facts)
@@ -482,7 +484,7 @@ def _policy_rules(request: model.ConnectionRequest, gateway: model.VpnGateway) -
 
 
 def _tunnel_pair(
-    request: model.ConnectionRequest, facts: Facts, generated: fields.Generated
+    request: model.ConnectionRequest, facts: ConnectionFacts, generated: fields.Generated
 ) -> tuple[str | None, str | None]:
     if style(request) == "policy-template":
         return None, None

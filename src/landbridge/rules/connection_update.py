@@ -122,7 +122,10 @@ def _ipsec(asked: model.IpsecPolicyRequest, was: model.IpsecPolicy) -> model.Ips
 
 
 def check(
-    change: model.ConnectionRequest, connection: model.Connection, merged: model.ConnectionRequest, facts: rules.Facts
+    change: model.ConnectionRequest,
+    connection: model.Connection,
+    merged: model.ConnectionRequest,
+    facts: rules.ConnectionFacts,
 ) -> Iterator[model.Violation]:
     """All that is wrong with the update. `merged`: the result of `merge`. `facts`: without the connection itself."""
     yield from _check_fixed(change, connection)
@@ -151,7 +154,9 @@ def generated(connection: model.Connection) -> fields.Generated:
     return fields.Generated(id=connection.id, now=connection.created_at, suffix="")
 
 
-def complete(merged: model.ConnectionRequest, facts: rules.Facts, connection: model.Connection) -> model.Connection:
+def complete(
+    merged: model.ConnectionRequest, facts: rules.ConnectionFacts, connection: model.Connection
+) -> model.Connection:
     """The updated connection, still with the old time of update. Call it only when `check` found no violation."""
     if facts.gateway is None:
         raise ValueError("complete() needs an update that check() passed")

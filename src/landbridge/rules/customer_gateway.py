@@ -18,7 +18,7 @@ CANNOT_CHANGE = "leave it out; another one needs another customer gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class CustomerGatewayFacts:
     """The time and the site. `named_certificate`: the CA certificate of this project that the request names by its id;
     None when there is none.
     """
@@ -28,7 +28,7 @@ class Facts:
     named_certificate: model.CaCertificate | None = None
 
 
-def check(request: model.CustomerGatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+def check(request: model.CustomerGatewayRequest, facts: CustomerGatewayFacts) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
     yield from fields.check_value("id_type", request.id_type, allowed_values.ID_TYPES)
     yield from fields.check_value("route_mode", request.route_mode, allowed_values.ROUTE_MODES)
@@ -67,7 +67,9 @@ def _check_address(field: str, value: str, site: model.Site) -> Iterator[model.V
         yield model.Violation(field, f"{value} is an address of this service", "the address of a device")
 
 
-def _check_certificate(request: model.CertificateRequest | None, facts: Facts) -> Iterator[model.Violation]:
+def _check_certificate(
+    request: model.CertificateRequest | None, facts: CustomerGatewayFacts
+) -> Iterator[model.Violation]:
     place = "ca_certificate"
     if request is None:
         return
@@ -85,7 +87,7 @@ def _check_certificate(request: model.CertificateRequest | None, facts: Facts) -
 
 
 def _certificate(
-    request: model.CertificateRequest | None, facts: Facts, generated: fields.Generated
+    request: model.CertificateRequest | None, facts: CustomerGatewayFacts, generated: fields.Generated
 ) -> model.CaCertificate | None:
     if request is None or request.content is None:
         return facts.named_certificate
@@ -93,7 +95,7 @@ def _certificate(
 
 
 def complete(
-    request: model.CustomerGatewayRequest, facts: Facts, generated: fields.Generated, project_id: str
+    request: model.CustomerGatewayRequest, facts: CustomerGatewayFacts, generated: fields.Generated, project_id: str
 ) -> model.CustomerGateway:
     """The customer gateway with every default. Call it only when `check` found no violation."""
     by_name = request.id_type == "fqdn"
@@ -113,7 +115,7 @@ def complete(
 
 
 def check_update(
-    request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: Facts
+    request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: CustomerGatewayFacts
 ) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
     unchangeable = {
@@ -143,7 +145,10 @@ def _keeps_certificate(request: model.CustomerGatewayRequest, before: model.Cust
 
 
 def update(
-    request: model.CustomerGatewayRequest, before: model.CustomerGateway, facts: Facts, generated: fields.Generated
+    request: model.CustomerGatewayRequest,
+    before: model.CustomerGateway,
+    facts: CustomerGatewayFacts,
+    generated: fields.Generated,
 ) -> model.CustomerGateway:
     """The customer gateway after the update. An update that changes nothing gives back the same object."""
     wanted = before.ca_certificate

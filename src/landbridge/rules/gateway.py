@@ -24,7 +24,7 @@ Taken = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class SiteFacts:
     """The site, and what gateways have taken of it. `taken`: EIP id, private address or VPC link -> the gateway that has it;
     None when the gateway is another project's.
     """
@@ -78,7 +78,7 @@ def _eips(
     return first, second
 
 
-def check(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+def check(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
     for field, allowed in vars(allowed_values.GATEWAY).items():
         yield from fields.check_value(field, getattr(request, field), allowed)
@@ -98,7 +98,7 @@ def check(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violati
     yield from fields.check_tags("tags", request.tags or ())
 
 
-def _check_attachment(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_attachment(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[model.Violation]:
     to_er = _chosen(request, "attachment_type") == "er"
     field, network_id = ("er_id", request.er_id) if to_er else ("vpc_id", request.vpc_id)
     malformed = list(fields.check_uuid(field, network_id, "a network of the site"))
@@ -126,7 +126,7 @@ def _is_others(network: model.Network, taken: Taken) -> bool:
     return any(one in taken and taken[one] is None for one in _vpc_link(network))
 
 
-def _listed_networks(facts: Facts) -> str:
+def _listed_networks(facts: SiteFacts) -> str:
     """The networks that the project may use. A long list is shortened."""
     free = [network.id for network in facts.site.networks if not _is_others(network, facts.taken)]
     more = f" and {len(free) - LISTED} more" if len(free) > LISTED else ""
@@ -134,7 +134,7 @@ def _listed_networks(facts: Facts) -> str:
 
 
 def vpc_link(network_id: str) -> str:
-    """The key in `Facts.taken` of the one gateway that is attached to the network."""
+    """The key in `SiteFacts.taken` of the one gateway that is attached to the network."""
     return f"{VPC_LINK} {network_id}"
 
 
@@ -148,7 +148,7 @@ def uses(gateway: model.VpnGateway, network: model.Network | None) -> tuple[str,
 
 
 def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str] | None:
-    """The keys that `Facts.taken` must have: the EIPs and addresses that the request names. None: all keys, since the service picks EIPs
+    """The keys that `SiteFacts.taken` must have: the EIPs and addresses that the request names. None: all keys, since the service picks EIPs
     from the pool or addresses from a range.
     """
     eips = [eip.id if eip is not None else None for _, eip in _eips(request)]
@@ -226,7 +226,7 @@ def _check_enterprise_project(value: str | None) -> Iterator[model.Violation]:
         yield model.Violation("enterprise_project_id", f"{value!r} is not an id", str(allowed_values.UUID_OR_ZERO))
 
 
-def _check_private(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_private(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[model.Violation]:
     for field, eip in _eips(request):
         if eip is not None:
             yield model.Violation(field, "must not be filled if network_type is private", "leave it out")
@@ -244,7 +244,7 @@ def _check_private(request: model.GatewayRequest, facts: Facts) -> Iterator[mode
 
 
 def _check_private_addresses(
-    request: model.GatewayRequest, facts: Facts, allowed: tuple[str, str]
+    request: model.GatewayRequest, facts: SiteFacts, allowed: tuple[str, str]
 ) -> Iterator[model.Violation]:
     one, two = request.access_private_ip_1, request.access_private_ip_2
     names = ("access_private_ip_1", "access_private_ip_2")
@@ -260,7 +260,9 @@ def _check_private_addresses(
         yield model.Violation("access_private_ip_1", wrong, f"two free addresses of {'-'.join(allowed)}")
 
 
-def _check_private_address(field: str, given: str, facts: Facts, allowed: tuple[str, str]) -> Iterator[model.Violation]:
+def _check_private_address(
+    field: str, given: str, facts: SiteFacts, allowed: tuple[str, str]
+) -> Iterator[model.Violation]:
     """A refusal does not reveal who uses the address: another project, a device or this machine."""
     number = ipv4.parse_address(given)
     if number is None:
@@ -274,7 +276,7 @@ def _check_private_address(field: str, given: str, facts: Facts, allowed: tuple[
         yield model.Violation(field, f"{given} is not free", "an address that is free")
 
 
-def _is_free(address: str, facts: Facts) -> bool:
+def _is_free(address: str, facts: SiteFacts) -> bool:
     site = facts.site
     return address not in facts.taken and address not in site.machine_addresses | site.unavailable_addresses
 
@@ -287,14 +289,14 @@ def _access_network_id(request: model.GatewayRequest) -> str:
     return (request.access_vpc_id or served or "").lower()
 
 
-def _free_private(facts: Facts, allowed: tuple[str, str]) -> list[str]:
+def _free_private(facts: SiteFacts, allowed: tuple[str, str]) -> list[str]:
     """The two highest free addresses of a network's range."""
     first, last = (ipv4.parse_address(end) or 0 for end in allowed)
     free = (text for text in map(ipv4.render, range(last, first - 1, -1)) if _is_free(text, facts))
     return list(itertools.islice(free, ENDPOINTS))
 
 
-def _check_public(request: model.GatewayRequest, facts: Facts) -> Iterator[model.Violation]:
+def _check_public(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[model.Violation]:
     for field, address in (
         ("access_private_ip_1", request.access_private_ip_1),
         ("access_private_ip_2", request.access_private_ip_2),
@@ -331,7 +333,7 @@ def _check_public(request: model.GatewayRequest, facts: Facts) -> Iterator[model
 
 
 def _check_eip(
-    field: str, eip: model.EipRequest, request: model.GatewayRequest, facts: Facts
+    field: str, eip: model.EipRequest, request: model.GatewayRequest, facts: SiteFacts
 ) -> Iterator[model.Violation]:
     if eip.id is not None:
         malformed = list(fields.check_uuid(f"{field}.id", eip.id, "an EIP"))
@@ -364,7 +366,7 @@ def check_eip_use(
         yield model.Violation(field, f"EIP {eip_id} is used by VPN gateway {whose}", "a free EIP of the site")
 
 
-def _free_eips(request: model.GatewayRequest, facts: Facts) -> list[model.Eip]:
+def _free_eips(request: model.GatewayRequest, facts: SiteFacts) -> list[model.Eip]:
     """Free EIPs of the pool with the same uplink: the uplink of the EIP that the request names, otherwise the first uplink with
     two free EIPs, otherwise the first uplink.
     """
@@ -387,7 +389,7 @@ def _usable(site: model.Site) -> list[model.Eip]:
 
 
 def complete(
-    request: model.GatewayRequest, facts: Facts, generated: fields.Generated, project_id: str
+    request: model.GatewayRequest, facts: SiteFacts, generated: fields.Generated, project_id: str
 ) -> model.VpnGateway:
     """The gateway with every default and with its endpoints. Call it only when `check` found no violation."""
     private = _chosen(request, "network_type") == "private"
@@ -424,7 +426,7 @@ def complete(
     )
 
 
-def _private_endpoints(request: model.GatewayRequest, facts: Facts) -> tuple[model.Endpoint, model.Endpoint]:
+def _private_endpoints(request: model.GatewayRequest, facts: SiteFacts) -> tuple[model.Endpoint, model.Endpoint]:
     one, two = request.access_private_ip_1, request.access_private_ip_2
     if one is None or two is None:
         network = facts.site.network(_access_network_id(request))
@@ -435,7 +437,7 @@ def _private_endpoints(request: model.GatewayRequest, facts: Facts) -> tuple[mod
 
 
 def _public_endpoints(
-    request: model.GatewayRequest, facts: Facts, generated: fields.Generated, flavor: str
+    request: model.GatewayRequest, facts: SiteFacts, generated: fields.Generated, flavor: str
 ) -> tuple[model.Endpoint, model.Endpoint]:
     free = iter(_free_eips(request, facts))
     by_id = {e.id: e for e in facts.site.eips}

@@ -24,7 +24,7 @@ _PEM_KEY = re.compile(r"\s*-----BEGIN ((?:EC |SM2 )?PRIVATE KEY)-----([A-Za-z0-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class CertificateFacts:
     """`present`: the id of the certificate that the gateway has."""
 
     now: datetime
@@ -32,7 +32,7 @@ class Facts:
     present: str | None = None
 
 
-def check_create(request: model.GatewayCertificateRequest, facts: Facts) -> Iterator[model.Violation]:
+def check_create(request: model.GatewayCertificateRequest, facts: CertificateFacts) -> Iterator[model.Violation]:
     if not facts.gateway.is_gm:
         wrong = f"VPN gateway {facts.gateway.id} has flavor {facts.gateway.flavor}, which has no certificate"
         yield model.Violation("vgw_id", wrong, "a gateway of flavor GM")

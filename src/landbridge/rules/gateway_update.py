@@ -19,7 +19,7 @@ Peers = Mapping[str, model.CustomerGateway]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class GatewayUpdateFacts:
     """What the update may disturb. `site` and `taken`: as for a create; `site` also has what the gateway uses already."""
 
     site: model.Site
@@ -27,7 +27,9 @@ class Facts:
     connections: tuple[model.Connection, ...]
 
 
-def check(request: model.GatewayChange, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
+def check(
+    request: model.GatewayChange, present: model.VpnGateway, facts: GatewayUpdateFacts
+) -> Iterator[model.Violation]:
     yield from fields.check_name("name", request.name)
     yield from _check_local_subnets(request, present, facts)
     yield from _check_eips(request, present, facts)
@@ -36,7 +38,7 @@ def check(request: model.GatewayChange, present: model.VpnGateway, facts: Facts)
 
 
 def _check_local_subnets(
-    request: model.GatewayChange, present: model.VpnGateway, facts: Facts
+    request: model.GatewayChange, present: model.VpnGateway, facts: GatewayUpdateFacts
 ) -> Iterator[model.Violation]:
     path = "local_subnets"
     if request.local_subnets_v6:
@@ -68,7 +70,9 @@ def _same(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one.lower() == other.lower()
 
 
-def _check_eips(request: model.GatewayChange, present: model.VpnGateway, facts: Facts) -> Iterator[model.Violation]:
+def _check_eips(
+    request: model.GatewayChange, present: model.VpnGateway, facts: GatewayUpdateFacts
+) -> Iterator[model.Violation]:
     eips = {eip.id: eip for eip in facts.site.eips}
     wanted: list[str] = []
     for field, endpoint, eip_id in _asked_eips(request, present):
@@ -236,9 +240,9 @@ def updated_connection(
     return connection_update.complete(merged, facts, connection), connection_rules.identity(merged, facts)
 
 
-def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) -> connection_rules.Facts:
+def _connection_facts(present: model.VpnGateway, peer: model.CustomerGateway) -> connection_rules.ConnectionFacts:
     carrying = connection_rules.GatewayFacts(gateway=present, status="ACTIVE", connections=0)
-    return connection_rules.Facts(gateway=carrying, customer_gateway=peer)
+    return connection_rules.ConnectionFacts(gateway=carrying, customer_gateway=peer)
 
 
 def check_peers(now: model.VpnGateway, request: model.GatewayChange, peers: Peers) -> Iterator[model.Violation]:

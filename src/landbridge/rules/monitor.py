@@ -8,14 +8,14 @@ from landbridge.rules import fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class MonitorFacts:
     """The connection that the request names, if the project has it, and whether the connection is being deleted."""
 
     connection: model.Connection | None
     deleting: bool = False
 
 
-def check(request: model.MonitorRequest, facts: Facts) -> Iterator[model.Violation]:
+def check(request: model.MonitorRequest, facts: MonitorFacts) -> Iterator[model.Violation]:
     field, connection = "vpn_connection_id", facts.connection
     malformed = list(fields.check_uuid(field, request.connection_id, "a VPN connection"))
     yield from malformed

@@ -96,7 +96,7 @@ def check_owners(tx: Transaction, after: datetime, events: Mapping[str, str]) ->
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ResourceRow:
     """A resource's row, undecoded. `columns` has the ids of a connection's ends too. `tags`, `monitors` (id, project) and
     `endpoints` are what other tables have of the resource.
     """
@@ -140,13 +140,13 @@ _MONITORS = Statement(
 _USES = Statement(select(_endpoint_use.c.endpoint).where(_endpoint_use.c.gateway_id == bindparam("id")))
 
 
-def rows(tx: Transaction, kind: resources.ResourceKind, created: str, deleted: str | None) -> Iterator[Row]:
+def rows(tx: Transaction, kind: resources.ResourceKind, created: str, deleted: str | None) -> Iterator[ResourceRow]:
     """All rows of a kind. `created` and `deleted` are the audit events of a row; None: such a row is deleted at once."""
     names = [*kind.table.columns.keys(), *(end.name for end in _CONNECTION_ENDS if kind.table is _connection)]
     events = {"created": created} | ({"deleted": deleted} if deleted is not None else {})
     for found in tx.each(_ROWS[kind.name], **events):
         columns = dict(zip(names, found[:-2], strict=True))
-        yield Row(
+        yield ResourceRow(
             table=kind.table.name,
             columns=columns,
             created_event=bool(found[-2]),
