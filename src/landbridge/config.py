@@ -270,8 +270,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def _toml_fault(said: str) -> str:
     """The parser's message, with the line number in front as in the other errors."""
     message, line = said, ""
-    if found := re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", said, re.DOTALL):
-        message, line = found[1], f", line {found[2]}"
+    if match := re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", said, re.DOTALL):
+        message, line = match[1], f", line {match[2]}"
     hint = " (texts stand in quotes)" if message.startswith(("Invalid value", "Expected newline")) else ""
     return f"{line}: {message}{hint}"
 

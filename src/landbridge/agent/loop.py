@@ -181,7 +181,7 @@ class Agent:
             return math.inf
         if self._queue[0][0] > now:
             return self._queue[0][0]
-        return min((one.started + self._timing.slow_after for one in self._fast_cycles(now)), default=math.inf)
+        return min((gateway.started + self._timing.slow_after for gateway in self._fast_cycles(now)), default=math.inf)
 
     def _look_at_resumed(self) -> None:
         try:
@@ -233,12 +233,12 @@ class Agent:
         `slow_after` even when everything hangs, as long as no more than THREADS do.
         """
         share = 2 if failing else 1
-        fast = [one for one in self._fast_cycles(now) if one.failures or not failing]
-        running = [one for one in self._running.values() if one.failures or not failing]
+        fast = [gateway for gateway in self._fast_cycles(now) if gateway.failures or not failing]
+        running = [gateway for gateway in self._running.values() if gateway.failures or not failing]
         return len(fast) < WORKERS // share and len(running) < THREADS // share
 
     def _fast_cycles(self, now: float) -> list[_Gateway]:
-        return [one for one in self._running.values() if now - one.started < self._timing.slow_after]
+        return [gateway for gateway in self._running.values() if now - gateway.started < self._timing.slow_after]
 
     def _run(self, gateway_id: str) -> None:
         started, began = time.thread_time(), time.monotonic()
@@ -289,8 +289,8 @@ class Agent:
     def _contenders(self, now: float) -> int:
         """How many gateways want the processor. Gateways in their cooldown count, gateways in back-off do not."""
         wanting = (
-            one.running or (one.due is not None and one.due <= max(now, one.cooldown_until))
-            for one in self._gateways.values()
+            gateway.running or (gateway.due is not None and gateway.due <= max(now, gateway.cooldown_until))
+            for gateway in self._gateways.values()
         )
         return 1 + sum(wanting)
 

@@ -22,8 +22,10 @@ ROUTES = (
         " (an extension of ours)",
         success=200,
         parse=_parse,
-        render=lambda found: {
-            "check": wire.check(found.violations, found.warnings, found.connection, found.generated, found.device)
+        render=lambda checked: {
+            "check": wire.check(
+                checked.violations, checked.warnings, checked.connection, checked.generated, checked.device
+            )
         },
         answer=wire.OneCheck,
         accepts=("vpn_connection", connection_requests.CreateConnection),

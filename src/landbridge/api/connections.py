@@ -46,8 +46,8 @@ def _batch(incoming: routes.Incoming) -> body.Parsed[model.ConnectionBatchReques
 def _batch_warnings(made: list[connections.ChangedConnection]) -> tuple[model.Warning, ...]:
     return tuple(
         dataclasses.replace(warning, field=f"vpn_connections[{number}].{warning.field}")
-        for number, one in enumerate(made)
-        for warning in one.warnings
+        for number, changed in enumerate(made)
+        for warning in changed.warnings
     )
 
 
@@ -92,7 +92,7 @@ ROUTES = (
         success=201,
         parse=_batch,
         render=lambda made: {
-            "vpn_connections": [wire_connections.connection(one.connection) for one in made],
+            "vpn_connections": [wire_connections.connection(changed.connection) for changed in made],
         },
         answer=wire_connections.BatchOfConnections,
         accepts=("vpn_connections", connection_requests.CreateConnection),
@@ -106,9 +106,9 @@ ROUTES = (
         summary="Show a connection with its status",
         success=200,
         parse=_ref,
-        render=lambda one: {"vpn_connection": wire_connections.shown(one.connection, one.status, one.bgp_peer)},
+        render=lambda shown: {"vpn_connection": wire_connections.shown(shown.connection, shown.status, shown.bgp_peer)},
         answer=wire_connections.OneConnection,
-        etag=lambda one: one.etag,
+        etag=lambda shown: shown.etag,
     ),
     routes.Route(
         operation=connection_lists.list_page,
@@ -119,7 +119,7 @@ ROUTES = (
         parse=_list,
         render=lambda page: {
             "vpn_connections": wire_connections.shown_all(
-                (one.connection, one.status, one.bgp_peer) for one in page.connections
+                (shown.connection, shown.status, shown.bgp_peer) for shown in page.connections
             ),
             "page_info": wire_shapes.page_info(page.next_marker, len(page.connections)),
             "total_count": page.total,
@@ -143,12 +143,12 @@ ROUTES = (
         summary="Change a connection: what is absent stays, also inside the policies",
         success=200,
         parse=_parse_update,
-        render=lambda one: {"vpn_connection": wire_connections.connection(one.connection)},
+        render=lambda changed: {"vpn_connection": wire_connections.connection(changed.connection)},
         answer=wire_connections.OneConnection,
         accepts=("vpn_connection", connection_requests.UpdateConnection),
         query=_PSK_EFFECT,
-        warnings=lambda one: one.warnings,
-        etag=lambda one: one.etag,
+        warnings=lambda changed: changed.warnings,
+        etag=lambda changed: changed.etag,
         compares_versions=True,
         refused_while_deleting=True,
     ),
@@ -160,7 +160,7 @@ ROUTES = (
         " ours)",
         success=200,
         parse=_parse_update,
-        render=lambda found: {"check": update_checks.check(found, wire_connections.connection)},
+        render=lambda result: {"check": update_checks.check(result, wire_connections.connection)},
         answer=update_checks.OneUpdateCheck,
         accepts=("vpn_connection", connection_requests.UpdateConnection),
         query=_PSK_EFFECT,
@@ -185,7 +185,7 @@ ROUTES = (
         summary="The CHILD_SAs of a connection with their counters",
         success=200,
         parse=_ref,
-        render=lambda one: {"sa_infos": wire_connections.sa_infos(one.status)},
+        render=lambda diagnosis: {"sa_infos": wire_connections.sa_infos(diagnosis.status)},
         answer=wire_connections.ManySas,
     ),
     routes.Route(
@@ -195,7 +195,7 @@ ROUTES = (
         summary="What was said about a connection: the last lines of its negotiations, newest last",
         success=200,
         parse=_ref,
-        render=lambda one: {"logs": wire_connections.logs(one.status)},
+        render=lambda diagnosis: {"logs": wire_connections.logs(diagnosis.status)},
         answer=wire_connections.ManyLogs,
     ),
     routes.Route(
@@ -214,8 +214,10 @@ ROUTES = (
         summary="Why a connection is in its state: reason, remedy, evidence, SAs (an extension of ours)",
         success=200,
         parse=_ref,
-        render=lambda one: {
-            "diagnosis": wire_connections.diagnosis(one.connection, one.status, one.warnings, one.asn, one.peer_asn)
+        render=lambda diagnosis: {
+            "diagnosis": wire_connections.diagnosis(
+                diagnosis.connection, diagnosis.status, diagnosis.warnings, diagnosis.asn, diagnosis.peer_asn
+            )
         },
         answer=wire_connections.OneDiagnosis,
     ),

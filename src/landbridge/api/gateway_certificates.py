@@ -52,7 +52,7 @@ ROUTES = (
         summary="List the certificates of GM gateways, in the order of their creation",
         success=200,
         parse=_list,
-        render=lambda many: {"vpn_gateway_certificates": [wire.certificate(each) for each in many]},
+        render=lambda many: {"vpn_gateway_certificates": [wire.certificate(certificate) for certificate in many]},
         answer=wire.ManyCertificates,
         query=(
             parameters.LIMIT,

@@ -46,13 +46,13 @@ def _routes(incoming: routes.Incoming) -> body.Parsed[model.RoutingTableRequest]
 def _routing_table(table: routing_tables.RoutingTablePage) -> dict[str, Any]:
     routes = [
         wire_routing_tables.route(
-            one.destination,
-            one.nexthop,
-            one.outbound_interface_ip,
-            one.learned,
-            one.resource if table.with_resources else None,
+            route.destination,
+            route.nexthop,
+            route.outbound_interface_ip,
+            route.learned,
+            route.resource if table.with_resources else None,
         )
-        for one in table.routes
+        for route in table.routes
     ]
     return {
         "routing_table": routes,
@@ -87,7 +87,7 @@ ROUTES = (
         summary="Check a create without creating: all violations and warnings (an extension of ours)",
         success=200,
         parse=_parse_create,
-        render=lambda found: {"check": update_checks.check_create(found)},
+        render=lambda result: {"check": update_checks.check_create(result)},
         answer=update_checks.OneCreateCheck,
         accepts=("vpn_gateway", wire_gateways.CreateGateway),
     ),
@@ -118,7 +118,7 @@ ROUTES = (
         summary="List upgrades of VPN gateways with their statuses, in the order of their creation",
         success=200,
         parse=_list_jobs,
-        render=lambda jobs: {"jobs": [gateway_jobs.job(one.job, one.status) for one in jobs]},
+        render=lambda jobs: {"jobs": [gateway_jobs.job(shown.job, shown.status) for shown in jobs]},
         answer=gateway_jobs.ManyJobs,
         query=(
             parameters.uuid("resource_id", "only those of this gateway"),
@@ -145,10 +145,10 @@ ROUTES = (
             "",
             lambda incoming, given: model.UpgradeRequest(gateway_id=incoming.path["vgw_id"], action=given.action),
         ),
-        render=lambda one: {"job_id": one.job.id},
+        render=lambda shown: {"job_id": shown.job.id},
         answer=gateway_jobs.UpgradeAnswer,
         accepts=("", gateway_jobs.UpgradeShape),
-        warnings=lambda one: one.warnings,
+        warnings=lambda shown: shown.warnings,
         compares_versions=True,
         refused_while_deleting=True,
     ),
@@ -174,9 +174,9 @@ ROUTES = (
         summary="Show a VPN gateway with its status",
         success=200,
         parse=_ref,
-        render=lambda one: {"vpn_gateway": _gateway(one)},
+        render=lambda shown: {"vpn_gateway": _gateway(shown)},
         answer=wire_gateways.OneGateway,
-        etag=lambda one: one.etag,
+        etag=lambda shown: shown.etag,
     ),
     routes.Route(
         operation=gateways.list_all,
@@ -189,7 +189,7 @@ ROUTES = (
             parameters.uuid("vgw_id", "only this one"),
             parameters.ENTERPRISE_PROJECT,
         ),
-        render=lambda many: {"vpn_gateways": [_gateway(one) for one in many]},
+        render=lambda many: {"vpn_gateways": [_gateway(shown) for shown in many]},
         answer=wire_gateways.ManyGateways,
     ),
     routes.Route(
@@ -199,11 +199,11 @@ ROUTES = (
         summary="Change a VPN gateway: what is left out stays. Another EIP moves the connections that are on it",
         success=200,
         parse=_parse_update,
-        render=lambda one: {"vpn_gateway": _gateway(one)},
+        render=lambda shown: {"vpn_gateway": _gateway(shown)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
-        warnings=lambda one: one.warnings,
-        etag=lambda one: one.etag,
+        warnings=lambda shown: shown.warnings,
+        etag=lambda shown: shown.etag,
         compares_versions=True,
         refused_while_deleting=True,
     ),
@@ -215,8 +215,8 @@ ROUTES = (
         " (an extension of ours)",
         success=200,
         parse=_parse_update,
-        render=lambda found: {
-            "check": update_checks.check(found, lambda one: wire_gateways.gateway(one, None, (0, 0)))
+        render=lambda result: {
+            "check": update_checks.check(result, lambda one: wire_gateways.gateway(one, None, (0, 0)))
         },
         answer=update_checks.OneUpdateCheck,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),
@@ -234,10 +234,10 @@ ROUTES = (
             "vpn_gateway",
             lambda incoming, given: model.FlavorRequest(gateway_id=incoming.path["vgw_id"], flavor=given.flavor),
         ),
-        render=lambda one: {"vpn_gateway": _gateway(one)},
+        render=lambda shown: {"vpn_gateway": _gateway(shown)},
         answer=wire_gateways.OneGateway,
         accepts=("vpn_gateway", wire_gateways.ChangeFlavor),
-        etag=lambda one: one.etag,
+        etag=lambda shown: shown.etag,
         compares_versions=True,
         refused_while_deleting=True,
     ),
@@ -257,9 +257,9 @@ ROUTES = (
         summary="The reason of a VPN gateway's status, its connections by status and cause, its redundancy, and attempts of strangers (an extension of ours)",
         success=200,
         parse=_ref,
-        render=lambda one: {
+        render=lambda diagnosis: {
             "diagnosis": gateway_diagnoses.diagnosis(
-                one.gateway, one.status, one.connections, one.strangers, one.redundancy
+                diagnosis.gateway, diagnosis.status, diagnosis.connections, diagnosis.strangers, diagnosis.redundancy
             )
         },
         answer=gateway_diagnoses.OneGatewayDiagnosis,

@@ -58,21 +58,23 @@ def _echoes(
             "gauge",
             f"1 while {answers} answers echoes, 0 while it does not.",
             _id,
-            read_from(lambda found: None if found.state == "unknown" else found.state == "up"),
+            read_from(lambda reachability: None if reachability.state == "unknown" else reachability.state == "up"),
         ),
         Series(
             f"landbridge_connection_{kind}_lost_ratio",
             "gauge",
             f"Share of the echoes to {answers} that had no answer, of those of the minute before the last look.",
             _id,
-            read_from(lambda found: found.lost / found.sent if found.sent else None),
+            read_from(lambda reachability: reachability.lost / reachability.sent if reachability.sent else None),
         ),
         Series(
             f"landbridge_connection_{kind}_rtt_seconds",
             "gauge",
             f"Average round-trip time of the answered echoes to {answers}, of those of the minute before the last look.",
             _id,
-            read_from(lambda found: None if found.rtt_average is None else found.rtt_average / 1000),
+            read_from(
+                lambda reachability: None if reachability.rtt_average is None else reachability.rtt_average / 1000
+            ),
         ),
     )
 

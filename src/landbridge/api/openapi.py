@@ -164,15 +164,15 @@ def _wrapped(envelope: str, value: Any) -> Any:
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     named = (parameters.OF_PATHS[name] for name in re.findall(r"{(\w+)}", path))
-    return [{**_parameter(one), "in": "path", "required": True} for one in named]
+    return [{**_parameter(parameter), "in": "path", "required": True} for parameter in named]
 
 
 def _query_parameters(route: Route[Any, Any]) -> list[dict[str, Any]]:
-    return [{**_parameter(one), "in": "query", "allowEmptyValue": True} for one in route.query]
+    return [{**_parameter(parameter), "in": "query", "allowEmptyValue": True} for parameter in route.query]
 
 
-def _parameter(one: parameters.Parameter) -> dict[str, Any]:
-    return {"name": one.name, "description": one.description, "schema": dict(one.schema)}
+def _parameter(parameter: parameters.Parameter) -> dict[str, Any]:
+    return {"name": parameter.name, "description": parameter.description, "schema": dict(parameter.schema)}
 
 
 def _header_parameters(route: Route[Any, Any]) -> list[dict[str, Any]]:

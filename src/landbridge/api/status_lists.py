@@ -25,17 +25,17 @@ def _list(incoming: routes.Incoming) -> body.Parsed[model.StatusListRequest]:
 def _render(collection: str, page: status_lists.StatusPage) -> dict[str, Any]:
     rows = [
         wire.row(
-            one.id,
-            one.name,
-            one.status,
-            one.since,
-            reason=one.reason,
-            cause=one.cause,
-            remedy=one.remedy,
-            vgw_id=one.gateway_id,
-            redundant=one.redundant,
+            resource.id,
+            resource.name,
+            resource.status,
+            resource.since,
+            reason=resource.reason,
+            cause=resource.cause,
+            remedy=resource.remedy,
+            vgw_id=resource.gateway_id,
+            redundant=resource.redundant,
         )
-        for one in page.rows
+        for resource in page.rows
     ]
     return wire.page(collection, rows, page.next_marker)
 

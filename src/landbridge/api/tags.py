@@ -23,8 +23,8 @@ _search = routes.parse_body(
 )
 
 
-def _resource_tags(found: tuple[model.Tag, ...]) -> dict[str, Any]:
-    return {"tags": shapes.tags(found)}
+def _resource_tags(tags: tuple[model.Tag, ...]) -> dict[str, Any]:
+    return {"tags": shapes.tags(tags)}
 
 
 #: These come first in the table: the path of one connection would match the path of the tags of all connections.

@@ -25,7 +25,7 @@ ROUTES = (
         success=200,
         parse=_parse,
         render=lambda page: {
-            "timeline": [wire.entry(one.at, one.item, page.configuration) for one in page.entries],
+            "timeline": [wire.entry(entry.at, entry.item, page.configuration) for entry in page.entries],
             "page_info": shapes.page_info(page.next_marker, len(page.entries)),
         },
         answer=wire.Timeline,

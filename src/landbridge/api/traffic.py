@@ -25,7 +25,7 @@ ROUTES = (
                 series.ring,
                 series.since,
                 series.until,
-                [wire.sample(one.at, one.sample, one.bits_in, one.bits_out) for one in series.points],
+                [wire.sample(point.at, point.sample, point.bits_in, point.bits_out) for point in series.points],
             )
         },
         answer=wire.Traffic,

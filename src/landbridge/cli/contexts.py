@@ -28,12 +28,12 @@ def _list() -> None:
 
     Columns: * for the one in use, name, endpoint, project.
     """
-    found = contexts.read()
+    stored = contexts.read()
     output.table(
         ("", "NAME", "ENDPOINT", "PROJECT"),
         [
-            ("*" if name == found.current else "", name, values.get("endpoint"), values.get("project_id"))
-            for name, values in found.accounts.items()
+            ("*" if name == stored.current else "", name, values.get("endpoint"), values.get("project_id"))
+            for name, values in stored.accounts.items()
         ],
     )
     try:
@@ -48,8 +48,8 @@ def _list() -> None:
 @click.argument("name")
 def _use(name: str) -> None:
     """Choose the context of commands that name none."""
-    found = _existing(name)
-    contexts.write(contexts.Contexts(path=found.path, accounts=found.accounts, current=name))
+    stored = _existing(name)
+    contexts.write(contexts.Contexts(path=stored.path, accounts=stored.accounts, current=name))
     account = accounts.find(accounts.Flags())
     if account.source != f"context {name}":
         output.say(f"warning: the environment wins over contexts: commands ask {account.endpoint} ({account.source})")
@@ -81,10 +81,12 @@ def _add(name: str, file: str | None, ca_file: str | None, **given: str | None) 
 
 def _existing(name: str) -> contexts.Contexts:
     """All contexts, of which one has this name. Raises NotFound."""
-    found = contexts.read()
-    if name not in found.accounts:
-        raise failures.NotFound(f"no context {name} in {found.path} (contexts: {', '.join(found.accounts) or 'none'})")
-    return found
+    stored = contexts.read()
+    if name not in stored.accounts:
+        raise failures.NotFound(
+            f"no context {name} in {stored.path} (contexts: {', '.join(stored.accounts) or 'none'})"
+        )
+    return stored
 
 
 def _secret() -> str:
@@ -105,9 +107,9 @@ def _credentials(file: str) -> dict[str, str]:
 @click.argument("name")
 def _delete(name: str) -> None:
     """Forget a context. Its key stays valid (landbridge keys revoke)."""
-    found = _existing(name)
-    left = {each: values for each, values in found.accounts.items() if each != name}
-    current = "" if found.current == name else found.current
-    contexts.write(contexts.Contexts(path=found.path, accounts=left, current=current))
-    if current != found.current and os.environ.get("LANDBRIDGE_CONTEXT") is None:
+    stored = _existing(name)
+    left = {each: values for each, values in stored.accounts.items() if each != name}
+    current = "" if stored.current == name else stored.current
+    contexts.write(contexts.Contexts(path=stored.path, accounts=left, current=current))
+    if current != stored.current and os.environ.get("LANDBRIDGE_CONTEXT") is None:
         output.say("no context is in use now")

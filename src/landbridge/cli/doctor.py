@@ -12,13 +12,21 @@ from landbridge.engine import local
 
 def doctor(settings: config.Settings, arguments: SimpleNamespace) -> None:
     """Raises LandbridgeError when something is missing."""
-    found = local.requirements(settings, site_file.find(settings))
+    requirements = local.requirements(settings, site_file.find(settings))
     if arguments.form == "table":
         columns = ("STATE", "WHAT", "FOUND", "REMEDY")
-        output.table(columns, [(each.state, each.name, each.found, each.remedy) for each in found])
+        output.table(
+            columns,
+            [
+                (requirement.state, requirement.name, requirement.found, requirement.remedy)
+                for requirement in requirements
+            ],
+        )
     else:
-        output.document({"requirements": [dataclasses.asdict(each) for each in found]}, arguments.form)
-    missing = Counter(each.state for each in found)["missing"]
+        output.document(
+            {"requirements": [dataclasses.asdict(requirement) for requirement in requirements]}, arguments.form
+        )
+    missing = Counter(requirement.state for requirement in requirements)["missing"]
     if missing:
         raise errors.LandbridgeError(f"this machine cannot carry tunnels: {counts.count(missing, 'thing')} missing")
     output.say("this machine can carry tunnels")

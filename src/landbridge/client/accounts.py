@@ -102,11 +102,11 @@ def _variable(key: str) -> str:
 
 
 def _of_context(name: str, environment: Mapping[str, str]) -> Account:
-    found = contexts.read(environment)
-    if name not in found.accounts:
-        known = f"there are {', '.join(found.accounts)}" if found.accounts else "there is none"
-        raise failures.SignIn(f"no context {name} in {found.path} ({known}; `landbridge context add` makes one)")
-    return _account(f"context {name}", found.accounts[name])
+    stored = contexts.read(environment)
+    if name not in stored.accounts:
+        known = f"there are {', '.join(stored.accounts)}" if stored.accounts else "there is none"
+        raise failures.SignIn(f"no context {name} in {stored.path} ({known}; `landbridge context add` makes one)")
+    return _account(f"context {name}", stored.accounts[name])
 
 
 def _of_data(folder: Path) -> Account:
@@ -131,7 +131,7 @@ def _configured_data(environment: Mapping[str, str]) -> str:
 
 
 def _account(source: str, values: Mapping[str, Any]) -> Account:
-    names = {each.name for each in dataclasses.fields(Account)} - {"source"}
+    names = {field.name for field in dataclasses.fields(Account)} - {"source"}
     given = {name: str(value) for name, value in values.items() if name in names}
     if not given.get("endpoint"):
         raise failures.SignIn(f"{source} has no endpoint: the URL of the API")

@@ -42,12 +42,12 @@ def read(environment: Mapping[str, str] = os.environ) -> Contexts:
     return Contexts(path=path, accounts=tables, current=str(content.get("current", "")))
 
 
-def add(found: Contexts, name: str, values: Mapping[str, str]) -> Contexts:
+def add(stored: Contexts, name: str, values: Mapping[str, str]) -> Contexts:
     """The contexts with one more. The first context is in use at once. Raises Usage."""
     if not _NAME.fullmatch(name):
         raise failures.Usage(f"{name!r} is no name of a context (letters, digits, _ and -)")
-    accounts = {**found.accounts, name: {key: values[key] for key in KEYS if values.get(key)}}
-    return Contexts(path=found.path, accounts=accounts, current=found.current or name)
+    accounts = {**stored.accounts, name: {key: values[key] for key in KEYS if values.get(key)}}
+    return Contexts(path=stored.path, accounts=accounts, current=stored.current or name)
 
 
 def write(changed: Contexts) -> None:

@@ -138,10 +138,10 @@ async def answer(context: PageContext, kind: Kind) -> Answered:
         try:
             await action.run(context, id_, versions[id_] or None)
         except errors.Invalid as refused:
-            if any(each.is_about(one.field) for one in refused.violations for each in action.fields):
+            if any(field.is_about(violation.field) for violation in refused.violations for field in action.fields):
                 rows = await _rows(context, kind, action, selected)
                 return _page(context, kind, action, rows, form, violations=refused.violations)
-            failed[id_] = "; ".join(one.message for one in refused.violations)
+            failed[id_] = "; ".join(violation.message for violation in refused.violations)
         except errors.Changed:
             failed[id_] = _CHANGED
         except errors.NotFound:
@@ -151,7 +151,7 @@ async def answer(context: PageContext, kind: Kind) -> Answered:
     notice = _notice(kind, action, len(selected) - len(failed) - gone, gone) if selected else "Nothing was selected."
     if not failed:
         return _list(context, kind, form, notice)
-    again = [(name, form[name]) for name in ("do", "back", *(one.path for one in action.fields)) if name in form]
+    again = [(name, form[name]) for name in ("do", "back", *(field.path for field in action.fields)) if name in form]
     to = context.link(f"{kind.path}/selected?{urlencode([*again, *(('row', id_) for id_ in failed)])}")
     return Moved(
         to=to, notice=f"{notice} It failed for {kind.count(len(failed))}.", shown_once=_reasons_that_fit(failed)

@@ -157,14 +157,14 @@ async def _new_page(
 ) -> Rendered:
     """`refused`: why a create was refused; None: the check tells. `code`: the HTTP status; None: that of the violations."""
     draft = await kind.draft(context, form)
-    found = await kind.check(context, form, draft)
-    violations = found.violations if refused is None else refused
-    placed = [replace(one, field=draft.place(one.field)) for one in violations]
+    result = await kind.check(context, form, draft)
+    violations = result.violations if refused is None else refused
+    placed = [replace(violation, field=draft.place(violation.field)) for violation in violations]
     return context.render(
         kind.template,
         code or (400 if violations and context.form and form.get("do") != "live" else 200),
         kind=kind,
-        filled=forms.fill(draft.fields, form, placed, found.warnings, quiet=quiet),
+        filled=forms.fill(draft.fields, form, placed, result.warnings, quiet=quiet),
         incomplete=bool(violations),
         strict=not quiet,
         confirm=confirm,
@@ -175,12 +175,12 @@ async def _new_page(
 
 
 async def _check(context: PageContext, check: Operation[Any, model.CheckResult], draft: Draft) -> model.CheckResult:
-    found: model.CheckResult = await context.perform(check, draft.request, violations=draft.violations)
-    return found
+    result: model.CheckResult = await context.perform(check, draft.request, violations=draft.violations)
+    return result
 
 
-def _seen(found: model.CheckResult) -> str:
-    return forms.seen([*found.warnings, *found.disturbed, *([found.effect] if found.disturbed else [])])
+def _seen(result: model.CheckResult) -> str:
+    return forms.seen([*result.warnings, *result.disturbed, *([result.effect] if result.disturbed else [])])
 
 
 # -- change -----------------------------------------------------------------------------------------------------------
@@ -212,16 +212,16 @@ async def _edit(context: PageContext, load: Load) -> Answered:
     if form.get("version") not in (None, present.version):
         return _answer_stale(context, present, form)
     is_check = form.get("do") == "check"
-    if not any(forms.is_changed(one, form) for one in present.fields):
+    if not any(forms.is_changed(field, form) for field in present.fields):
         if is_check:
             return _edit_page(context, present, form, model.CheckResult(effect=_SAME), checked=True)
         return Moved(to=context.link(present.show), notice="Nothing was changed.")
     draft = present.draft(form)
-    found = model.CheckResult() if present.check is None else await _check(context, present.check, draft)
+    result = model.CheckResult() if present.check is None else await _check(context, present.check, draft)
     if is_check:
-        return _edit_page(context, present, form, found, code=400 if found.violations else 200, checked=True)
-    if not found.violations and _seen(found) != form.get("seen", ""):
-        return _edit_page(context, present, form, found, confirm=True)
+        return _edit_page(context, present, form, result, code=400 if result.violations else 200, checked=True)
+    if not result.violations and _seen(result) != form.get("seen", ""):
+        return _edit_page(context, present, form, result, confirm=True)
     try:
         made = await context.perform(
             present.update, draft.request, violations=draft.violations, if_match=form.get("version") or None
@@ -232,14 +232,14 @@ async def _edit(context: PageContext, load: Load) -> Answered:
         return _answer_stale(context, await load(context), form)
     except errors.Busy as busy:
         notice = f"The {present.noun} is not changed: {busy}. Change it again."
-        return _edit_page(context, present, form, found, code=503, notice=notice)
+        return _edit_page(context, present, form, result, code=503, notice=notice)
     warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
     return Moved(to=context.link(present.show), notice=f"The {present.noun} is changed.{warnings}")
 
 
 def _answer_stale(context: PageContext, present: Present, form: Mapping[str, str]) -> Answered:
     """The form again, unless it asks for what is stored: then it was sent twice, or somebody else stored the same."""
-    if any(forms.is_changed(one, form) for one in present.fields):
+    if any(forms.is_changed(field, form) for field in present.fields):
         return _stale_page(context, present, form)
     return Moved(to=context.link(present.show), notice=f"The {present.noun} has the values of your form.")
 
@@ -247,7 +247,9 @@ def _answer_stale(context: PageContext, present: Present, form: Mapping[str, str
 def _stale_page(context: PageContext, present: Present, form: Mapping[str, str]) -> Rendered:
     """The form with the values that are stored now, and the other values of the person beside it. The person chooses between both."""
     theirs = [
-        (one.label, form[one.path]) for one in present.fields if one.kind != "secret" and forms.is_changed(one, form)
+        (field.label, form[field.path])
+        for field in present.fields
+        if field.kind != "secret" and forms.is_changed(field, form)
     ]
     return _edit_page(context, present, {}, model.CheckResult(), code=412, stale=True, theirs=theirs)
 
@@ -256,7 +258,7 @@ def _edit_page(
     context: PageContext,
     present: Present,
     form: Mapping[str, str],
-    found: model.CheckResult,
+    result: model.CheckResult,
     *,
     code: int = 200,
     confirm: bool = False,
@@ -265,15 +267,15 @@ def _edit_page(
     theirs: Sequence[tuple[str, str]] = (),
     notice: str = "",
 ) -> Rendered:
-    shown = {one.path: form[one.path] for one in present.fields if one.path in form}
+    shown = {field.path: form[field.path] for field in present.fields if field.path in form}
     return context.render(
         "edit.html",
         code,
         present=present,
-        filled=forms.fill(present.fields, shown, found.violations, found.warnings),
-        disturbed=found.disturbed,
-        effect=found.effect,
-        seen=_seen(found),
+        filled=forms.fill(present.fields, shown, result.violations, result.warnings),
+        disturbed=result.disturbed,
+        effect=result.effect,
+        seen=_seen(result),
         confirm=confirm,
         checked=checked,
         stale=stale,

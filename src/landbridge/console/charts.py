@@ -129,7 +129,7 @@ def _bits_out(point: Point) -> float | None:
 def _mean(known: Sequence[Point], value_of: Value) -> float:
     """Over the observed time."""
     return sum((value_of(point) or 0) * point.sample.observed for point in known) / sum(
-        each.sample.observed for each in known
+        point.sample.observed for point in known
     )
 
 
@@ -137,7 +137,7 @@ def _loss(series: Series) -> Chart:
     kinds = _kinds(series)
     if not kinds:
         return Chart(id="loss", title="Loss", missing=_unprobed(series), lacks_nqa=_lacks_nqa(series))
-    top = min(100.0, _ceiling(max(_lost(one) for _, value_of in kinds for one in _of(series, value_of)), 1.0))
+    top = min(100.0, _ceiling(max(_lost(echoes) for _, value_of in kinds for echoes in _of(series, value_of)), 1.0))
     return Chart(
         id="loss",
         title="Loss",
@@ -152,7 +152,7 @@ def _loss(series: Series) -> Chart:
 
 
 def _summary_of_loss(name: str, echoes: Sequence[EchoSample]) -> str:
-    sent, lost = sum(one.sent for one in echoes), sum(one.lost for one in echoes)
+    sent, lost = sum(sample.sent for sample in echoes), sum(sample.lost for sample in echoes)
     return (
         f"{name}: {lost} of {sent} echoes lost ({lost / sent:.1%}), at most {max(map(_lost, echoes)):.1f} % in a slot."
     )
@@ -162,13 +162,13 @@ def _rtt(series: Series) -> Chart:
     kinds = [
         (name, value_of)
         for name, value_of in _kinds(series)
-        if any(one.rtt_max is not None for one in _of(series, value_of))
+        if any(echoes.rtt_max is not None for echoes in _of(series, value_of))
     ]
     if not kinds:
         if _kinds(series):
             return Chart(id="rtt", title="Round-trip time", missing="No echo was answered in this time.")
         return Chart(id="rtt", title="Round-trip time", missing=_unprobed(series), lacks_nqa=_lacks_nqa(series))
-    top = _ceiling(max((one.rtt_max or 0) / 1000 for _, value_of in kinds for one in _of(series, value_of)), 1.0)
+    top = _ceiling(max((echoes.rtt_max or 0) / 1000 for _, value_of in kinds for echoes in _of(series, value_of)), 1.0)
     return Chart(
         id="rtt",
         title="Round-trip time",
@@ -184,15 +184,20 @@ def _rtt(series: Series) -> Chart:
         top=f"{top:g} ms",
         middle=f"{top / 2:g} ms",
         summary=" ".join(
-            _summary_of_rtt(name, [one for one in _of(series, value_of) if one.rtt_max is not None])
+            _summary_of_rtt(name, [echoes for echoes in _of(series, value_of) if echoes.rtt_max is not None])
             for name, value_of in kinds
         ),
     )
 
 
 def _summary_of_rtt(name: str, answered: Sequence[EchoSample]) -> str:
-    average = sum(one.rtt_total for one in answered) / sum(one.sent - one.lost for one in answered) / 1000
-    least, most = min(one.rtt_min or 0 for one in answered) / 1000, max(one.rtt_max or 0 for one in answered) / 1000
+    average = (
+        sum(echoes.rtt_total for echoes in answered) / sum(echoes.sent - echoes.lost for echoes in answered) / 1000
+    )
+    least, most = (
+        min(echoes.rtt_min or 0 for echoes in answered) / 1000,
+        max(echoes.rtt_max or 0 for echoes in answered) / 1000,
+    )
     return f"{name}: {least:.1f} to {most:.1f} ms, on average {average:.1f} ms."
 
 
@@ -209,7 +214,7 @@ def _kinds(series: Series) -> list[tuple[str, Echoes]]:
 
 
 def _of(series: Series, value_of: Echoes) -> Iterator[EchoSample]:
-    return (one for point in series.points if (one := value_of(point)) is not None)
+    return (echoes for point in series.points if (echoes := value_of(point)) is not None)
 
 
 def _lost(echoes: EchoSample) -> float:
@@ -218,7 +223,7 @@ def _lost(echoes: EchoSample) -> float:
 
 
 def _percent(value_of: Echoes) -> Value:
-    return lambda point: None if (one := value_of(point)) is None else _lost(one)
+    return lambda point: None if (echoes := value_of(point)) is None else _lost(echoes)
 
 
 def _milliseconds(echoes: EchoSample | None) -> float | None:
@@ -278,9 +283,9 @@ def _area(series: Series, value_of: Echoes, top: float) -> str:
     """From the shortest to the longest round-trip time of each slot."""
     width = WIDTH / series.ring.slots
     return "".join(
-        f"M{_x(series, point.at):.1f} {_y(one.rtt_min / 1000, top)}h{width:.1f}V{_y(one.rtt_max / 1000, top)}h-{width:.1f}z"
+        f"M{_x(series, point.at):.1f} {_y(echoes.rtt_min / 1000, top)}h{width:.1f}V{_y(echoes.rtt_max / 1000, top)}h-{width:.1f}z"
         for point in series.points
-        if (one := value_of(point)) is not None and one.rtt_min is not None and one.rtt_max is not None
+        if (echoes := value_of(point)) is not None and echoes.rtt_min is not None and echoes.rtt_max is not None
     )
 
 

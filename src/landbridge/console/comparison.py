@@ -48,7 +48,7 @@ class ComparedSetting:
 def compare(connection: model.Connection, status: model.ConnectionStatus) -> dict[str, list[ComparedSetting]]:
     """The rows of each phase."""
     seen = status.observation
-    attempts = [one for one in seen.attempts if one.configuration == seen.configuration] if seen else []
+    attempts = [attempt for attempt in seen.attempts if attempt.configuration == seen.configuration] if seen else []
     theirs = _shown(attempts)
     differs = _differing(status.causes)
     return {
@@ -118,10 +118,10 @@ def _of_fact(fact: negotiation.Fact) -> Mapping[tuple[str, str], Sequence[str]]:
         case negotiation.Established(phase=1):
             return {(IKE, "pre-shared key"): ("set",)}
         case negotiation.SelectorsRefused():
-            return {(IPSEC, "subnets"): tuple(", ".join(one.remote) for one in fact.asked)}
+            return {(IPSEC, "subnets"): tuple(", ".join(selectors.remote) for selectors in fact.asked)}
         case negotiation.NoConnection(reason="ids"):
             ids = (("id of the gateway", fact.local), ("id of the device", fact.peer))
-            return {(IKE, name): (one.value,) for name, one in ids if one is not None}
+            return {(IKE, name): (identity.value,) for name, identity in ids if identity is not None}
         case _:
             return {}
 
@@ -132,9 +132,9 @@ def _algorithms(
     place, group = (IKE, "DH group") if phase == 1 else (IPSEC, "PFS")
     some = tuple(proposals)
     kinds = (
-        ("encryption", [value for one in some for value in one.encryption]),
-        ("authentication", [value for one in some for value in one.integrity]),
-        (group, [value for one in some for value in one.groups if value != "none"]),
+        ("encryption", [value for proposal in some for value in proposal.encryption]),
+        ("authentication", [value for proposal in some for value in proposal.integrity]),
+        (group, [value for proposal in some for value in proposal.groups if value != "none"]),
     )
     return {(place, name): tuple(dict.fromkeys(values)) for name, values in kinds if values}
 

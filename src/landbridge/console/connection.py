@@ -42,8 +42,8 @@ async def with_psk(context: PageContext, pages: str) -> Moved:
 
 async def show(context: PageContext) -> Answered:
     ref = model.ConnectionRef(connection_id=context.path("id"))
-    found: connections.ConnectionDiagnosis = await context.perform(connections.diagnose, ref)
-    connection, status = found.connection, found.status
+    diagnosis: connections.ConnectionDiagnosis = await context.perform(connections.diagnose, ref)
+    connection, status = diagnosis.connection, diagnosis.status
     gateway_ref = model.GatewayRef(gateway_id=connection.gateway_id)
     peer_ref = model.CustomerGatewayRef(customer_gateway_id=connection.customer_gateway_id)
     gateway = (await context.perform(gateways.show, gateway_ref)).gateway
@@ -60,7 +60,7 @@ async def show(context: PageContext) -> Answered:
         status=status,
         health=health_of(status),
         seen=status.observation,
-        warnings=found.warnings,
+        warnings=diagnosis.warnings,
         gateway=gateway,
         peer=peer,
         comparison=comparison.compare(connection, status),
@@ -134,7 +134,7 @@ def _probe(probe: model.RecordedProbe) -> str:
         return f"ordered by {probe.actor}, not done yet"
     if result.path is not None:
         return f"path: {result.path.outcome}, largest packet {result.path.passed or 0} of {result.path.mtu} bytes"
-    parts = [f"IKE{one.ike_version} {one.outcome}" + _chosen(one.proposal) for one in result.answers]
+    parts = [f"IKE{answer.ike_version} {answer.outcome}" + _chosen(answer.proposal) for answer in result.answers]
     if result.phase_2 is not None:
         parts.append(f"phase 2 {result.phase_2.outcome}" + _chosen(result.phase_2.proposal))
     return "; ".join([*parts, *([result.failure] if result.failure else [])]) or "no answer was asked for"
@@ -179,10 +179,10 @@ def _carried(
 ) -> dict[str, list[tuple[str, list[model.Carrier]]]]:
     """Id of each of these connections of a VPN gateway -> the subnets that it carries, each with the connections of other ids that carry it too."""
     found: dict[str, list[tuple[str, list[model.Carrier]]]] = {id_: [] for id_ in ids}
-    for each in diagnosis.redundancy.subnets if diagnosis.redundancy else ():
-        others = [one for one in each.carriers if one.connection_id not in found]
-        for one in {one.connection_id for one in each.carriers} & found.keys():
-            found[one].append((each.subnet, others))
+    for carried in diagnosis.redundancy.subnets if diagnosis.redundancy else ():
+        others = [carrier for carrier in carried.carriers if carrier.connection_id not in found]
+        for one in {carrier.connection_id for carrier in carried.carriers} & found.keys():
+            found[one].append((carried.subnet, others))
     return found
 
 
@@ -258,10 +258,10 @@ async def _reset_one(context: PageContext, connection_id: str, version: str | No
 
 
 async def _probe_by_state(context: PageContext, connection_id: str, _: str | None) -> None:
-    found: connections.ConnectionDiagnosis = await context.perform(
+    diagnosis: connections.ConnectionDiagnosis = await context.perform(
         connections.diagnose, model.ConnectionRef(connection_id=connection_id)
     )
-    seen = found.status.observation
+    seen = diagnosis.status.observation
     token = context.form.get("token")
     is_path = seen is not None and bool(seen.children)
     await _probe_one(context, connection_id, is_path=is_path, token=token and f"{token}.{connection_id}")
@@ -279,14 +279,14 @@ async def _lost_subnets(context: PageContext, ids: Collection[str]) -> dict[str,
         of_gateway[shown.connection.gateway_id].add(id_)
     lost: dict[str, list[str]] = {}
     for gateway_id, some in of_gateway.items():
-        found: gateways.GatewayDiagnosis = await context.perform(
+        diagnosis: gateways.GatewayDiagnosis = await context.perform(
             gateways.diagnose, model.GatewayRef(gateway_id=gateway_id)
         )
-        for id_, carried in _carried(found, some).items():
+        for id_, carried in _carried(diagnosis, some).items():
             lost[id_] = [
                 f"{subnet}: {'no other tunnel to it is up' if others else 'no other tunnel leads to it'}"
                 for subnet, others in carried
-                if not any(one.up for one in others)
+                if not any(carrier.up for carrier in others)
             ]
     return lost
 

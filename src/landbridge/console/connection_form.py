@@ -53,14 +53,14 @@ class Chosen:
 
 def choose(form: Mapping[str, str], gateways: Iterable[model.VpnGateway]) -> Chosen:
     gateway_id, _, address = form.get("endpoint", "").partition("/")
-    gateway = next((one for one in gateways if one.id == gateway_id), None)
+    gateway = next((gateway for gateway in gateways if gateway.id == gateway_id), None)
     ends = gateway.endpoints if gateway else ()
     style, version = form.get("style", ""), form.get("ikepolicy.ike_version", "")
     versions = allowed_values.IKE_GM.ike_version if gateway and gateway.is_gm else allowed_values.IKE.ike_version
     return Chosen(
         style=style if style in allowed_values.STYLES else allowed_values.STYLES.default,
         gateway=gateway,
-        endpoint=next((one for one in ends if name_of(one) == address), None),
+        endpoint=next((endpoint for endpoint in ends if name_of(endpoint) == address), None),
         ike_version=version if version in versions else versions.default,
     )
 
@@ -173,9 +173,9 @@ def stored_fields(connection: model.Connection, gateway: model.VpnGateway) -> li
         "ipsecpolicy.lifetime_seconds": ipsec.lifetime_seconds,
     }
     chosen = Chosen(style=connection.style, gateway=gateway, endpoint=None, ike_version=ike.version)
-    fields = [forms.stored(one, stored[one.path]) for one in _known(chosen) if one.path in stored]
+    fields = [forms.stored(field, stored[field.path]) for field in _known(chosen) if field.path in stored]
     label, text = "New pre-shared key", "Empty: the present one stays."
-    return [replace(one, label=label, help=text) if one.path == "psk" else one for one in fields]
+    return [replace(field, label=label, help=text) if field.path == "psk" else field for field in fields]
 
 
 # -- from a form to the API -------------------------------------------------------------------------------------------
@@ -242,10 +242,10 @@ def fields(form: Mapping[str, str], chosen: Chosen) -> list[Field]:
 
 def in_row(form: Mapping[str, str], path: str) -> str:
     """The path with the row of the form in place of the number of the rule: empty rows are not sent."""
-    found, rows = _RULE.match(path), list(_rules(form))
-    if found is None or int(found[1]) >= len(rows):
+    match, rows = _RULE.match(path), list(_rules(form))
+    if match is None or int(match[1]) >= len(rows):
         return path
-    return f"policy_rules[{rows[int(found[1])]}]{path[found.end() :]}"
+    return f"policy_rules[{rows[int(match[1])]}]{path[match.end() :]}"
 
 
 def _rule_fields(rows: Sequence[int]) -> Iterator[Field]:

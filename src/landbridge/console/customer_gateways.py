@@ -28,9 +28,9 @@ async def show_list(context: PageContext) -> Answered:
 
 
 async def show(context: PageContext) -> Answered:
-    found = await _find(context)
+    customer_gateway = await _find(context)
     used = await context.perform(operations.used_by, _ref(context))
-    return context.render("customer_gateway.html", peer=found, used=used, health_of=model.HEALTH_OF_STATUS)
+    return context.render("customer_gateway.html", peer=customer_gateway, used=used, health_of=model.HEALTH_OF_STATUS)
 
 
 def _ref(context: PageContext) -> model.CustomerGatewayRef:
@@ -38,8 +38,8 @@ def _ref(context: PageContext) -> model.CustomerGatewayRef:
 
 
 async def _find(context: PageContext) -> model.CustomerGateway:
-    found: model.CustomerGateway = await context.perform(operations.show, _ref(context))
-    return found
+    customer_gateway: model.CustomerGateway = await context.perform(operations.show, _ref(context))
+    return customer_gateway
 
 
 # -- create -----------------------------------------------------------------------------------------------------------
@@ -77,22 +77,24 @@ answer_new = functools.partial(changes.answer_new, kind=_KIND)
 
 
 async def _present(context: PageContext) -> changes.Present:
-    found = await _find(context)
-    fields = [forms.stored(forms.Field(path="name", label="Name"), found.name)]
-    if found.ca_certificate is not None:
-        fields.append(forms.stored(_CERTIFICATE, found.ca_certificate.content))
+    customer_gateway = await _find(context)
+    fields = [forms.stored(forms.Field(path="name", label="Name"), customer_gateway.name)]
+    if customer_gateway.ca_certificate is not None:
+        fields.append(forms.stored(_CERTIFICATE, customer_gateway.ca_certificate.content))
 
     def draft(form: Mapping[str, str]) -> changes.Draft:
         content = {"customer_gateway": forms.content(fields, form)}
         parsed = body.parse_value(wire.UpdateCustomerGateway, "customer_gateway", content)
-        change = model.CustomerGatewayUpdateRequest(customer_gateway_id=found.id, change=parsed.value.request())
+        change = model.CustomerGatewayUpdateRequest(
+            customer_gateway_id=customer_gateway.id, change=parsed.value.request()
+        )
         return changes.Draft(request=change, violations=parsed.violations)
 
     return changes.Present(
         noun="customer gateway",
-        name=found.name,
-        show=f"/customer-gateways/{found.id}",
-        version=operations.etag(found),
+        name=customer_gateway.name,
+        show=f"/customer-gateways/{customer_gateway.id}",
+        version=operations.etag(customer_gateway),
         fields=fields,
         intro="Its address, its identity and its ASN cannot be changed: another one needs another customer gateway. No tunnel changes.",
         draft=draft,
@@ -121,8 +123,10 @@ async def delete(context: PageContext) -> Answered:
 
 async def _find_one(context: PageContext, customer_gateway_id: str) -> bulk.SelectedResource:
     ref = model.CustomerGatewayRef(customer_gateway_id=customer_gateway_id)
-    found: model.CustomerGateway = await context.perform(operations.show, ref)
-    return bulk.SelectedResource(id=found.id, name=found.name, version=operations.etag(found))
+    customer_gateway: model.CustomerGateway = await context.perform(operations.show, ref)
+    return bulk.SelectedResource(
+        id=customer_gateway.id, name=customer_gateway.name, version=operations.etag(customer_gateway)
+    )
 
 
 async def _delete_one(context: PageContext, customer_gateway_id: str, version: str | None) -> None:

@@ -157,18 +157,18 @@ class FilledForm:
     seen: str
 
     def group(self, name: str) -> list[Field]:
-        return [one for one in self.fields if one.group == name]
+        return [field for field in self.fields if field.group == name]
 
     def at(self, path: str) -> Field:
-        return next(one for one in self.fields if one.path == path)
+        return next(field for field in self.fields if field.path == path)
 
     @property
     def wrong(self) -> list[Field]:
-        return [one for one in self.fields if one.wrong]
+        return [field for field in self.fields if field.wrong]
 
     @property
     def warned(self) -> int:
-        return sum(len(one.warnings) for one in self.fields) + len(self.other_warnings)
+        return sum(len(field.warnings) for field in self.fields) + len(self.other_warnings)
 
 
 def fill(
@@ -182,11 +182,11 @@ def fill(
     """`quiet`: while a person still fills the form, a field that is empty is not called wrong."""
     refused, cautions = list(violations), list(warnings)
     filled = [_fill_in(field, form, refused, cautions, quiet=quiet) for field in fields]
-    left = [one for one in refused if not any(field.is_about(one.field) for field in filled)]
+    left = [violation for violation in refused if not any(field.is_about(violation.field) for field in filled)]
     return FilledForm(
         fields=filled,
-        other_wrong=[one for one in left if not (quiet and one.wrong.startswith("is mandatory"))],
-        other_warnings=[one for one in cautions if not any(field.is_about(one.field) for field in filled)],
+        other_wrong=[violation for violation in left if not (quiet and violation.wrong.startswith("is mandatory"))],
+        other_warnings=[warning for warning in cautions if not any(field.is_about(warning.field) for field in filled)],
         seen=seen(cautions),
     )
 
@@ -206,8 +206,8 @@ def _fill_in(
     return replace(
         field,
         value=value,
-        wrong=[] if hidden else [one.message for one in violations if field.is_about(one.field)],
-        warnings=[one.text for one in warnings if field.is_about(one.field)],
+        wrong=[] if hidden else [violation.message for violation in violations if field.is_about(violation.field)],
+        warnings=[warning.text for warning in warnings if field.is_about(warning.field)],
     )
 
 

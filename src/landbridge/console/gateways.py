@@ -45,16 +45,16 @@ async def show_list(context: PageContext) -> Answered:
 
 
 async def show(context: PageContext) -> Answered:
-    found: operations.GatewayDiagnosis = await context.perform(operations.diagnose, _ref(context))
-    request = model.OverviewRequest(gateway_id=found.gateway.id, health=frozenset(model.HEALTH_ORDER), limit=ROWS)
+    diagnosis: operations.GatewayDiagnosis = await context.perform(operations.diagnose, _ref(context))
+    request = model.OverviewRequest(gateway_id=diagnosis.gateway.id, health=frozenset(model.HEALTH_ORDER), limit=ROWS)
     its: overview.Overview = await context.perform(overview.select, await overview_page.selection(context, request))
     return context.render(
         "gateway.html",
-        gateway=found.gateway,
-        status=found.status,
-        health=_health(found.status),
-        strangers=found.strangers[::-1],
-        redundancy=found.redundancy,
+        gateway=diagnosis.gateway,
+        status=diagnosis.status,
+        health=_health(diagnosis.status),
+        strangers=diagnosis.strangers[::-1],
+        redundancy=diagnosis.redundancy,
         pictures=overview_page.pictures(its.gateways),
     )
 
@@ -95,7 +95,7 @@ def _new_fields(form: Mapping[str, str], inventory: operations.FreeInventory) ->
     text = "public: two EIPs. private: two addresses of the network."
     yield forms.choice("network_type", "Outer addresses", _FIELDS.network_type, "outer", text)
     if _chosen(form, "network_type") == "public":
-        eips = [(one.id, one.address) for one in inventory.eips]
+        eips = [(eip.id, eip.address) for eip in inventory.eips]
         for number in (1, 2):
             text = "Empty: a free one of the pool." if len(eips) > LISTED else ""
             yield _listed(f"eip{number}.id", f"EIP of endpoint {number}", "outer", "a free one of the pool", eips, text)
@@ -121,7 +121,7 @@ def _chosen(form: Mapping[str, str], name: str) -> str:
 
 def _network_fields(attachment: str, form: Mapping[str, str], inventory: operations.FreeInventory) -> Iterator[Field]:
     path, label = ("er_id", "Enterprise router") if attachment == "er" else ("vpc_id", "VPC")
-    networks = [(one.id, f"{one.id} {one.cidr or ''}".strip()) for one in inventory.networks]
+    networks = [(network.id, f"{network.id} {network.cidr or ''}".strip()) for network in inventory.networks]
     first = networks[0][0] if networks else str(uuid.uuid4()) if inventory.site.any_network else ""
     if inventory.site.any_network or len(networks) > LISTED:
         text = (
@@ -134,7 +134,7 @@ def _network_fields(attachment: str, form: Mapping[str, str], inventory: operati
         yield Field(path=path, label=label, group="network", kind="choice", options=networks, value=first)
     if attachment == "vpc":
         chosen = form.get(path, first)
-        cidr = next((one.cidr for one in inventory.networks if one.id == chosen), None)
+        cidr = next((network.cidr for network in inventory.networks if network.id == chosen), None)
         text = "The CIDR blocks that tunnels reach, one a line, without host bits."
         yield Field(
             path="local_subnets", label="Local subnets", group="network", kind="lines", value=cidr or "", help=text
@@ -202,7 +202,7 @@ def _edit_fields(gateway: model.VpnGateway, eips: Iterable[model.Eip]) -> Iterat
     if gateway.attachment_type == "vpc":
         field = Field(path="local_subnets", label="Local subnets", kind="lines", help="CIDR blocks, one a line.")
         yield forms.stored(field, gateway.local_subnets)
-    free = [(one.id, one.address) for one in eips]
+    free = [(eip.id, eip.address) for eip in eips]
     for endpoint in gateway.endpoints if gateway.network_type == "public" else ():
         own = (endpoint.eip_id or "", f"{endpoint.address} (present)")
         few = len(free) < LISTED

@@ -34,7 +34,7 @@ async def create(context: PageContext) -> Answered:
 
 async def ask_revoke(context: PageContext) -> Answered:
     rows: list[operations.ShownKey] = await context.perform(operations.list_all, model.EmptyRequest())
-    key = next((one for one in rows if one.access_key == context.path("key")), None)
+    key = next((key for key in rows if key.access_key == context.path("key")), None)
     if key is None:
         raise errors.NotFound(f"access key {context.path('key')[:64]}")
     return context.render("revoke_key.html", key=key, is_own=key.access_key == context.caller.access_key)

@@ -23,15 +23,15 @@ async def show_connections(context: PageContext) -> Answered:
     asked = overview_page.requested(given)
     request = _of_any_health(asked, ROWS)
 
-    def finish(found: Overview) -> Rendered:
+    def finish(overview: Overview) -> Rendered:
         return context.render(
             "connections.html",
-            overview=found,
+            overview=overview,
             request=request,
             given=given,
-            chips=overview_page.chips(found, asked.health),
-            total=sum(found.by_health.values()),
-            summary=overview_page.summary(found.by_health),
+            chips=overview_page.chips(overview, asked.health),
+            total=sum(overview.by_health.values()),
+            summary=overview_page.summary(overview.by_health),
             bulk_kind=connection.BULK,
         )
 
@@ -53,13 +53,25 @@ async def download_connections(context: PageContext) -> Answered:
     request = _of_any_health(overview_page.requested(_given(context)), 0)
     selection = await overview_page.selection(context, request)
 
-    def finish(found: Overview) -> Download:
+    def finish(overview: Overview) -> Download:
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(("health", "name", "id", "gateway", "endpoint", "device", "address", "since", "cause"))
-        for gateway, one in found.listed:
-            since = datetime.fromtimestamp(one.since / 1000, UTC).isoformat(timespec="seconds") if one.since else ""
-            row = (one.health, one.name, one.id, gateway, one.endpoint, one.peer, one.address, since, one.cause or "")
+        for gateway, tunnel in overview.listed:
+            since = (
+                datetime.fromtimestamp(tunnel.since / 1000, UTC).isoformat(timespec="seconds") if tunnel.since else ""
+            )
+            row = (
+                tunnel.health,
+                tunnel.name,
+                tunnel.id,
+                gateway,
+                tunnel.endpoint,
+                tunnel.peer,
+                tunnel.address,
+                since,
+                tunnel.cause or "",
+            )
             writer.writerow(map(_cell, row))
         return Download(content=text.getvalue(), name="connections.csv")
 

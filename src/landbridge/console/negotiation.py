@@ -76,7 +76,9 @@ def draw(attempt: Attempt) -> Drawing:
 
 def shown(attempts: Sequence[Attempt]) -> Attempt | None:
     """The attempt that a page draws: the newest one that is not an event of a tunnel that was up, or else the newest."""
-    return next((one for one in reversed(attempts) if not one.within_sa), attempts[-1] if attempts else None)
+    return next(
+        (attempt for attempt in reversed(attempts) if not attempt.within_sa), attempts[-1] if attempts else None
+    )
 
 
 def _marked(attempt: Attempt) -> list[Step]:

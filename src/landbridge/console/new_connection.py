@@ -41,7 +41,7 @@ class _Ends:
     more: bool
 
     def choose(self, form: Mapping[str, str]) -> connection_form.Chosen:
-        return connection_form.choose(form, (one.gateway for one in self.gateways))
+        return connection_form.choose(form, (shown.gateway for shown in self.gateways))
 
 
 def generate_key() -> str:
@@ -70,7 +70,7 @@ async def _draft(context: PageContext, form: Mapping[str, str]) -> changes.Draft
             "form": form,
             "chosen": chosen,
             "ends": ends,
-            "endpoints": [(one.gateway, list(_endpoints(one))) for one in ends.gateways],
+            "endpoints": [(shown.gateway, list(_endpoints(shown))) for shown in ends.gateways],
             "styles": _styles(context),
             "is_new": form.get("cgw_id") == connection_form.NEW,
         },
@@ -84,14 +84,14 @@ async def _ends(context: PageContext) -> _Ends:
     return _Ends(gateways=shown, devices=page.customer_gateways, more=page.next_marker is not None)
 
 
-def _endpoints(one: gateways.ShownGateway) -> Iterator[tuple[str, str]]:
+def _endpoints(shown: gateways.ShownGateway) -> Iterator[tuple[str, str]]:
     """The value and the text of each endpoint of a gateway."""
-    state = "" if one.status is None or one.status.status == "ACTIVE" else f", {one.status.status}"
-    for endpoint in one.gateway.endpoints:
+    state = "" if shown.status is None or shown.status.status == "ACTIVE" else f", {shown.status.status}"
+    for endpoint in shown.gateway.endpoints:
         role = allowed_values.HA_ROLES.values[endpoint.number - 1]
         name = connection_form.name_of(endpoint)
-        text = f"{one.gateway.name}: endpoint {endpoint.number}, {endpoint.address} ({role}{state})"
-        yield f"{one.gateway.id}/{name}", text
+        text = f"{shown.gateway.name}: endpoint {endpoint.number}, {endpoint.address} ({role}{state})"
+        yield f"{shown.gateway.id}/{name}", text
 
 
 _STYLES = {
@@ -111,17 +111,17 @@ def _styles(context: PageContext) -> list[tuple[str, str, bool]]:
 async def _check(context: PageContext, form: Mapping[str, str], draft: changes.Draft) -> model.CheckResult:
     """What the API's check says. A customer gateway that is to be made is checked by its own rules."""
     request = model.ConnectionCheckRequest(connection=draft.request)
-    found: CheckedConnection = await context.perform(connection_checks.check, request, violations=draft.violations)
+    checked: CheckedConnection = await context.perform(connection_checks.check, request, violations=draft.violations)
     if form.get("cgw_id") != connection_form.NEW:
-        return model.CheckResult(violations=found.violations, warnings=found.warnings)
+        return model.CheckResult(violations=checked.violations, warnings=checked.warnings)
     device = connection_form.parse_device(form)
     wrong = await context.perform(customer_gateways.check, device.value.request(), violations=device.violations)
-    rest = [one for one in found.violations if one.field != "cgw_id"]
-    return model.CheckResult(violations=(*rest, *map(_of_device, wrong.violations)), warnings=found.warnings)
+    rest = [violation for violation in checked.violations if violation.field != "cgw_id"]
+    return model.CheckResult(violations=(*rest, *map(_of_device, wrong.violations)), warnings=checked.warnings)
 
 
-def _of_device(one: model.Violation) -> model.Violation:
-    return replace(one, field=f"{connection_form.DEVICE}.{one.field}")
+def _of_device(violation: model.Violation) -> model.Violation:
+    return replace(violation, field=f"{connection_form.DEVICE}.{violation.field}")
 
 
 async def _create_device(context: PageContext, form: dict[str, str]) -> str:
@@ -175,10 +175,10 @@ async def answer(context: PageContext) -> Answered:
 
 async def wait(context: PageContext) -> Answered:
     """What the device needs, and whether its tunnel is up."""
-    found: connections.ConnectionDiagnosis = await context.perform(
+    diagnosis: connections.ConnectionDiagnosis = await context.perform(
         connections.diagnose, model.ConnectionRef(connection_id=context.path("id"))
     )
-    connection = found.connection
+    connection = diagnosis.connection
     peer_ref = model.CustomerGatewayRef(customer_gateway_id=connection.customer_gateway_id)
     devices = await context.perform(peer_configurations.devices, model.EmptyRequest())
     text, refused = None, ""
@@ -189,9 +189,9 @@ async def wait(context: PageContext) -> Answered:
     return context.render(
         "new_connection_device.html",
         connection=connection,
-        status=found.status,
-        health=_health(found.status),
-        warnings=found.warnings,
+        status=diagnosis.status,
+        health=_health(diagnosis.status),
+        warnings=diagnosis.warnings,
         peer=await context.perform(customer_gateways.show, peer_ref),
         devices=devices,
         device=context.query.get("device", ""),

@@ -45,8 +45,8 @@ async def show(context: PageContext) -> Answered:
     given = {name: context.query.get(name) for name in _PARAMETERS}
     asked = requested(given)
 
-    def finish(found: Overview) -> str:
-        return context.part("overview_content.html", **_values(found, asked, given))
+    def finish(overview: Overview) -> str:
+        return context.part("overview_content.html", **_values(overview, asked, given))
 
     key = (tuple(given.items()), context.may("admin"))
     content = await context.read(overview.select, await selection(context, asked), finish, key=key)
@@ -75,9 +75,9 @@ def requested(given: Mapping[str, str | None]) -> model.OverviewRequest:
     )
 
 
-def chips(found: Overview, chosen: Collection[model.TunnelHealth]) -> list[tuple[model.TunnelHealth, int, bool]]:
+def chips(overview: Overview, chosen: Collection[model.TunnelHealth]) -> list[tuple[model.TunnelHealth, int, bool]]:
     """Each health that a tunnel has or that was chosen: the number of its tunnels, and whether it was chosen."""
-    by_health = found.by_health
+    by_health = overview.by_health
     return [
         (health, by_health.get(health, 0), health in chosen)
         for health in model.HEALTH_ORDER
@@ -98,7 +98,7 @@ def _values(found: Overview, asked: model.OverviewRequest, given: Mapping[str, s
         "total": total,
         "chips": chips(found, asked.health),
         "filtered": any(given[name] for name in ("q", "health", "gateway", "redundancy")),
-        "faults": [each for each in found.gateways if each.status.status == "FAULT"],
+        "faults": [gateway for gateway in found.gateways if gateway.status.status == "FAULT"],
         "summary": summary(found.by_health),
         "pictures": pictures(found.gateways),
         "gateways_a_page": overview.GATEWAYS,
@@ -119,11 +119,11 @@ def summary(by_health: Mapping[model.TunnelHealth, int]) -> str:
 
 def pictures(gateways: Sequence[OverviewGateway]) -> list[GatewayPicture]:
     links, pictures = LINKS, []
-    for each in gateways:
+    for gateway in gateways:
         endpoints = []
-        for endpoint in each.gateway.endpoints:
-            tunnels = [one for one in each.tunnels if one.endpoint == endpoint.number]
-            is_small = len(each.tunnels) <= grid.LINES
+        for endpoint in gateway.gateway.endpoints:
+            tunnels = [tunnel for tunnel in gateway.tunnels if tunnel.endpoint == endpoint.number]
+            is_small = len(gateway.tunnels) <= grid.LINES
             drawn = None if is_small else grid.draw(tunnels, links)
             links -= len(drawn.links) if drawn else 0
             endpoints.append(
@@ -135,7 +135,7 @@ def pictures(gateways: Sequence[OverviewGateway]) -> list[GatewayPicture]:
                     grid=drawn,
                 )
             )
-        pictures.append(_picture(each, endpoints))
+        pictures.append(_picture(gateway, endpoints))
     return pictures
 
 

@@ -69,12 +69,12 @@ def _ref(context: PageContext) -> model.TaggedRef:
 async def _page(context: PageContext, refused: errors.Invalid | None = None) -> Rendered:
     """The tags of the resource, a form for each, and one for another tag. What the rules refuse stands in the form that was sent."""
     ref = _ref(context)
-    found: tuple[model.Tag, ...] = await context.perform(operations.show, ref)
+    tags: tuple[model.Tag, ...] = await context.perform(operations.show, ref)
     violations = refused.violations if refused else ()
     asked = context.form.get("key", "").strip() if refused else None
-    known = {tag.key for tag in found}
+    known = {tag.key for tag in tags}
     filled: dict[Any, forms.FilledForm] = {}
-    for key, value in [*((tag.key, tag.value) for tag in found), (None, "")]:
+    for key, value in [*((tag.key, tag.value) for tag in tags), (None, "")]:
         is_asked = refused is not None and (key == asked or (key is None and asked not in known))
         form = context.form if is_asked else {"key": key or "", "value": value}
         filled[key] = forms.fill(forms.TAG, form, violations if is_asked else ())
@@ -84,7 +84,7 @@ async def _page(context: PageContext, refused: errors.Invalid | None = None) -> 
         ref=ref,
         kind=NAMES[ref.resource_type],
         place=f"/{PLACES[ref.resource_type]}/{ref.resource_id}",
-        tags=found,
+        tags=tags,
         filled=filled,
         limit=allowed_values.TAG_LIMIT,
     )

@@ -117,7 +117,7 @@ def stop(settings: config.Settings, site: model.Site, confirm: Callable[[Sequenc
 
     try:
         engine = StrongSwan(Path(settings.serve.data).absolute(), site, stopping=True)
-        gateways, left = sorted(engine.gateways()), [str(one) for one in engine.orphans()]
+        gateways, left = sorted(engine.gateways()), [str(orphan) for orphan in engine.orphans()]
         if not confirm(gateways, left):
             return 0
         engine.stop_all()

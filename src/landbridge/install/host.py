@@ -358,9 +358,9 @@ def _remove(host: Host, path: str) -> Step:
 
 def _remove_empty(folder: Path) -> None:
     """Removes a folder and the one above it, unless something is there."""
-    for one in (folder, folder.parent):
+    for path in (folder, folder.parent):
         with contextlib.suppress(OSError):
-            one.rmdir()
+            path.rmdir()
 
 
 def _systemctl(*words: str) -> None:

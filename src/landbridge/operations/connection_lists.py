@@ -62,7 +62,11 @@ def _of_gateway(
         return [], 0
     if not request.endpoints:
         return connection_pages.page_of_gateway(tx, row.seq, after, request.limit + 1), row.connections
-    numbers = {each.number for each in row.gateway.endpoints if {each.eip_id or each.address} == request.endpoints}
+    numbers = {
+        endpoint.number
+        for endpoint in row.gateway.endpoints
+        if {endpoint.eip_id or endpoint.address} == request.endpoints
+    }
     if not numbers:
         return [], 0
     number = numbers.pop()

@@ -74,7 +74,7 @@ def check(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -
     is_up = seen is not None and bool(seen.children)
     before = rules.warnings(was, call.service.abilities)
     return model.CheckResult(
-        warnings=tuple(one for one in rules.warnings(made, call.service.abilities) if one not in before),
+        warnings=tuple(warning for warning in rules.warnings(made, call.service.abilities) if warning not in before),
         disturbed=((made.id, made.name),) if is_up and effect in ("child", "ike") else (),
         effect=tunnel_effect.text(effect, rekeys=plan.rekeys),
         tunnel_effect=effect,
@@ -119,7 +119,9 @@ def _merge(
         facts = dataclasses.replace(facts, other_key=other_key)
     blocks = rules.tunnel_blocks(merged, update_rules.generated(connection))
     near = connections.neighbours(tx, row, facts, rules.identity(merged, facts), blocks)
-    return merged, dataclasses.replace(facts, neighbours=tuple(one for one in near if one.id != connection.id))
+    return merged, dataclasses.replace(
+        facts, neighbours=tuple(neighbour for neighbour in near if neighbour.id != connection.id)
+    )
 
 
 def _may_clash_by_psk(

@@ -87,7 +87,7 @@ def changed(call: Call, made: model.Connection, generation: int = 1) -> ChangedC
 def create_batch(tx: Transaction, call: Call, request: model.ConnectionBatchRequest) -> list[ChangedConnection]:
     """Creates all connections of the batch, or none. The rules check each connection beside those before it."""
     made = idempotency.once(tx, call, create_batch.name, codec.connections, lambda: _create_all(tx, call, request))
-    return [changed(call, one) for one in made]
+    return [changed(call, connection) for connection in made]
 
 
 def _create_all(tx: Transaction, call: Call, request: model.ConnectionBatchRequest) -> list[model.Connection]:
@@ -107,8 +107,8 @@ def _create_all(tx: Transaction, call: Call, request: model.ConnectionBatchReque
 def _at(place: str, violation: model.Violation, made: dict[str, model.Connection]) -> model.Violation:
     """The violation for the whole request. It names a connection of the batch by its position in place of its id."""
     wrong = violation.wrong
-    for other, one in made.items():
-        wrong = wrong.replace(one.id, other)
+    for other, connection in made.items():
+        wrong = wrong.replace(connection.id, other)
     return dataclasses.replace(violation, field=f"{place}.{violation.field}".rstrip("."), wrong=wrong)
 
 

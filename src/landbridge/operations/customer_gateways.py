@@ -38,8 +38,8 @@ def create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -
 @operation("check_cgw", "admin", "read")
 def check(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CheckResult:
     """Why a create with this request would be refused. It writes nothing."""
-    found = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "customer_gateway")]
-    return model.CheckResult(violations=tuple(fields.merge(call.violations, found)))
+    violations = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "customer_gateway")]
+    return model.CheckResult(violations=tuple(fields.merge(call.violations, violations)))
 
 
 def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CustomerGateway:
@@ -65,10 +65,10 @@ def show(tx: Transaction, call: Call, request: model.CustomerGatewayRef) -> mode
 
 
 def _find(tx: Transaction, call: Call, customer_gateway_id: str) -> model.CustomerGateway:
-    found = customer_gateways.find(tx, call.project_id, customer_gateway_id.lower())
-    if found is None:
+    customer_gateway = customer_gateways.find(tx, call.project_id, customer_gateway_id.lower())
+    if customer_gateway is None:
         raise errors.NotFound(f"customer gateway {customer_gateway_id[:64]}")
-    return found
+    return customer_gateway
 
 
 def etag(customer_gateway: model.CustomerGateway) -> str:
@@ -79,9 +79,9 @@ def etag(customer_gateway: model.CustomerGateway) -> str:
 @operation("list_cgw_connections", "reader", "long read")
 def used_by(tx: Transaction, call: Call, request: model.CustomerGatewayRef) -> UsedBy:
     """The connections of a customer gateway with their statuses."""
-    found = _find(tx, call, request.customer_gateway_id)
-    rows = status_lists.rows_of(tx, call, customer_gateways.connections(tx, found.id, USED_BY_LIMIT))
-    return UsedBy(connections=[row for _, row in rows], total=customer_gateways.dependants(tx, found.id)[1])
+    customer_gateway = _find(tx, call, request.customer_gateway_id)
+    rows = status_lists.rows_of(tx, call, customer_gateways.connections(tx, customer_gateway.id, USED_BY_LIMIT))
+    return UsedBy(connections=[row for _, row in rows], total=customer_gateways.dependants(tx, customer_gateway.id)[1])
 
 
 @operation("update_cgw", "admin", "write")
@@ -124,7 +124,7 @@ def list_page(tx: Transaction, call: Call, request: model.CustomerGatewayListReq
         return CustomerGatewayPage(customer_gateways=found, next_marker=None, total=len(found))
     rows = customer_gateways.page(tx, call.project_id, after, limit + 1)
     return CustomerGatewayPage(
-        customer_gateways=[found for _, found in rows[:limit]],
+        customer_gateways=[customer_gateway for _, customer_gateway in rows[:limit]],
         next_marker=paging.marker(call, "customer gateways", rows[limit - 1][0]) if len(rows) > limit else None,
         total=counters.value(tx, call.project_id, "customer_gateway"),
     )
@@ -132,11 +132,11 @@ def list_page(tx: Transaction, call: Call, request: model.CustomerGatewayListReq
 
 @operation("delete_cgw", "admin", "write")
 def remove(tx: Transaction, call: Call, request: model.CustomerGatewayRef) -> None:
-    found = _find(tx, call, request.customer_gateway_id)
-    versions.check_match(call.if_match, lambda: etag(found))
-    dependant, number = customer_gateways.dependants(tx, found.id)
+    customer_gateway = _find(tx, call, request.customer_gateway_id)
+    versions.check_match(call.if_match, lambda: etag(customer_gateway))
+    dependant, number = customer_gateways.dependants(tx, customer_gateway.id)
     if dependant is not None:
-        raise errors.in_use(f"customer gateway {found.id}", dependant, number)
-    customer_gateways.remove(tx, found.id)
+        raise errors.in_use(f"customer gateway {customer_gateway.id}", dependant, number)
+    customer_gateways.remove(tx, customer_gateway.id)
     counters.add(tx, call.project_id, "customer_gateway", -1)
-    call.audit(tx, remove.name, found.id)
+    call.audit(tx, remove.name, customer_gateway.id)

@@ -85,7 +85,7 @@ def list_page(
     found = gateway_certificates.list_after(tx, call.project_id, request.created_after)
     days = request.expires_within_days
     if days is not None:
-        found = [each for each in found if each.expire_time <= call.now + timedelta(days=days)]
+        found = [certificate for certificate in found if certificate.expire_time <= call.now + timedelta(days=days)]
     return found[: request.limit]
 
 

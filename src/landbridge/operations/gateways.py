@@ -163,7 +163,7 @@ def diagnose(tx: Transaction, call: Call, request: model.GatewayRef) -> GatewayD
         connections=_count_connections(tx, row.seq),
         strangers=strangers.list_of_gateway(tx, row),
         redundancy=redundancy.derive(
-            carriers.of_gateway(tx, row.seq), {one.number: one.address for one in row.gateway.endpoints}
+            carriers.of_gateway(tx, row.seq), {endpoint.number: endpoint.address for endpoint in row.gateway.endpoints}
         ),
     )
 

@@ -31,9 +31,9 @@ class ShownKey:
 def list_all(tx: Transaction, call: Call, _: model.EmptyRequest) -> list[ShownKey]:
     """The keys of the project, oldest first, revoked keys too."""
     return [
-        ShownKey(access_key=one.access_key, role=one.role, created_at=one.created_at, revoked=one.revoked)
-        for one in keys.list_all(tx)
-        if one.project_id == call.project_id
+        ShownKey(access_key=key.access_key, role=key.role, created_at=key.created_at, revoked=key.revoked)
+        for key in keys.list_all(tx)
+        if key.project_id == call.project_id
     ]
 
 

@@ -54,7 +54,7 @@ def _connections(
     tx: Transaction, gateway_seq: int, vault: Vault, addresses: dict[int, str], behind: dict[str, str | None]
 ) -> tuple[model.DesiredConnection, ...]:
     asked = probes.of_gateway(tx, gateway_seq)
-    specs = (_connection(one, vault, addresses, behind) for one in connections.desired(tx, gateway_seq))
+    specs = (_connection(row, vault, addresses, behind) for row in connections.desired(tx, gateway_seq))
     return tuple(
         dataclasses.replace(spec, probe=one.order, probed=one.probed, path_checked=one.path_checked)
         if (one := asked.get(spec.id))
@@ -132,27 +132,35 @@ class StoreSource:
 
     def report(self, observation: model.Observation) -> None:
         known = self._reported.pop(observation.gateway_id, None)
-        before = known if known is not None else {one.connection_id: one for one in observation.connections}
+        before = (
+            known
+            if known is not None
+            else {connection.connection_id: connection for connection in observation.connections}
+        )
         last_look = self._looked_at.get(observation.gateway_id, observation.seen_at)
         seen = [
-            _over_looks(before.get(one.connection_id), one, observation.seen_at, last_look)
-            for one in observation.connections
+            _over_looks(before.get(connection.connection_id), connection, observation.seen_at, last_look)
+            for connection in observation.connections
         ]
-        changed = tuple(one for one in seen if known is None or known.get(one.connection_id) != one)
+        changed = tuple(
+            connection for connection in seen if known is None or known.get(connection.connection_id) != connection
+        )
         news = dataclasses.replace(
             observation,
-            connections=tuple(_with_new_attempts(one, (known or {}).get(one.connection_id)) for one in changed),
+            connections=tuple(
+                _with_new_attempts(connection, (known or {}).get(connection.connection_id)) for connection in changed
+            ),
             gateway=dataclasses.replace(
                 observation.gateway,
                 strangers=_new(observation.gateway.strangers, self._strangers.pop(observation.gateway_id, ())),
             ),
         )
         recorded = self._database.write(lambda tx: report(tx, news), durable=False)
-        looks = self._reported[observation.gateway_id] = {one.connection_id: one for one in seen}
+        looks = self._reported[observation.gateway_id] = {connection.connection_id: connection for connection in seen}
         self._looked_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
         stale = self._causes.find(dataclasses.replace(news, connections=tuple(seen)))
-        judged = {one.connection_id: one for one in (*changed, *stale)}
+        judged = {connection.connection_id: connection for connection in (*changed, *stale)}
         self._try_keep_changes(dataclasses.replace(observation, connections=tuple(judged.values())), recorded)
         self._sampler.note(observation.gateway_id, known or {}, looks, last_look, observation.seen_at)
         self._sampler.flush_when_due()
@@ -188,15 +196,15 @@ def _over_looks(
 
 
 def _with_new_attempts(
-    one: model.ConnectionObservation, before: model.ConnectionObservation | None
+    observation: model.ConnectionObservation, before: model.ConnectionObservation | None
 ) -> model.ConnectionObservation:
     """Removes the attempts that the last report had."""
-    return dataclasses.replace(one, attempts=_new(one.attempts, before.attempts if before else ()))
+    return dataclasses.replace(observation, attempts=_new(observation.attempts, before.attempts if before else ()))
 
 
 def _new(attempts: tuple[model.Attempt, ...], before: tuple[model.Attempt, ...]) -> tuple[model.Attempt, ...]:
     """The attempts that are new or have changed."""
     if attempts is before:
         return ()
-    known = {each.id: each for each in before}
-    return tuple(each for each in attempts if known.get(each.id) != each)
+    known = {attempt.id: attempt for attempt in before}
+    return tuple(attempt for attempt in attempts if known.get(attempt.id) != attempt)

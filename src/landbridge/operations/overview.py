@@ -131,7 +131,7 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Overview:
     fitting = {seq: _with_text(known[seq].gateway, data.tunnels.get(seq, ()), words) for seq in wanted}
     by_health = Counter(tunnel.health for some in fitting.values() for tunnel in some)
     shown = {
-        seq: [one for one in some if not request.health or one.health in request.health]
+        seq: [tunnel for tunnel in some if not request.health or tunnel.health in request.health]
         for seq, some in fitting.items()
     }
     is_filtered = bool(request.text or request.health)
@@ -139,14 +139,14 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Overview:
     page = pictured[(request.gateway_page - 1) * GATEWAYS :][:GATEWAYS]
     listed = sorted(
         (
-            (known[seq].gateway.name, one)
+            (known[seq].gateway.name, tunnel)
             for seq, some in shown.items()
-            for one in some
-            if request.health or one.health != "up"
+            for tunnel in some
+            if request.health or tunnel.health != "up"
         ),
         key=_gravest,
     )
-    page_of_rows = [one for _, one in listed[(request.page - 1) * request.limit :][: request.limit]]
+    page_of_rows = [tunnel for _, tunnel in listed[(request.page - 1) * request.limit :][: request.limit]]
     return Overview(
         by_health=by_health,
         listed=listed,
@@ -157,7 +157,7 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Overview:
                 gateway=known[seq].gateway,
                 status=data.states[seq],
                 tunnels=shown[seq],
-                by_health=Counter(one.health for one in data.tunnels.get(seq, ())),
+                by_health=Counter(tunnel.health for tunnel in data.tunnels.get(seq, ())),
                 redundant=met.get(known[seq].gateway.id),
             )
             for seq in page
@@ -187,14 +187,14 @@ def _with_text(gateway: model.VpnGateway, tunnels: Sequence[Tunnel], words: Sequ
     if not words:
         return tunnels
     unwanted = [word[1:] for word in words if word.startswith("-") and len(word) > 1]
-    own = "\n".join((gateway.name, gateway.id, *(one.address for one in gateway.endpoints))).lower()
+    own = "\n".join((gateway.name, gateway.id, *(endpoint.address for endpoint in gateway.endpoints))).lower()
     wanted = [word for word in words if not (word.startswith("-") and len(word) > 1) and word not in own]
     if any(word in own for word in unwanted):
         return ()
     return [
-        one
-        for one in tunnels
-        if all(_has(one, word) for word in wanted) and not any(_has(one, word) for word in unwanted)
+        tunnel
+        for tunnel in tunnels
+        if all(_has(tunnel, word) for word in wanted) and not any(_has(tunnel, word) for word in unwanted)
     ]
 
 
@@ -216,5 +216,5 @@ def _gravest(listed: tuple[str, Tunnel]) -> tuple[int, int]:
 def _explained(
     tx: Transaction, call: Call, tunnels: Sequence[Tunnel]
 ) -> list[tuple[Tunnel, status_lists.ResourceStatus]]:
-    found = dict(status_lists.rows_of(tx, call, [one.seq for one in tunnels]))
-    return [(one, found[one.seq]) for one in tunnels]
+    found = dict(status_lists.rows_of(tx, call, [tunnel.seq for tunnel in tunnels]))
+    return [(tunnel, found[tunnel.seq]) for tunnel in tunnels]

@@ -70,7 +70,7 @@ def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
         wrong.append(model.Violation("vendor", "is mandatory", _vendors(left)))
     for name, field in FIELDS:
         given: str | None = getattr(wanted, field)
-        fitting = tuple(one for one in left if given is None or _fits(given, one, field))
+        fitting = tuple(device for device in left if given is None or _fits(given, device, field))
         if not fitting:
             allowed = _vendors(left) if name == "vendor" else _choices(left, field)
             wrong.append(model.Violation(name, f"{given!r} is not known", allowed))
@@ -95,10 +95,10 @@ def _number(version: str) -> list[int]:
 def _vendors(left: tuple[peerconfig.Device, ...]) -> str:
     """Each vendor with its models."""
     models: dict[str, set[str]] = {}
-    for each in left:
-        models.setdefault(each.vendor, set()).add(each.family)
+    for device in left:
+        models.setdefault(device.vendor, set()).add(device.family)
     return "one of " + ", ".join(f"{vendor} ({', '.join(sorted(models[vendor]))})" for vendor in sorted(models))
 
 
 def _choices(left: tuple[peerconfig.Device, ...], field: str) -> str:
-    return "one of " + ", ".join(sorted({getattr(one, field) for one in left}))
+    return "one of " + ", ".join(sorted({getattr(device, field) for device in left}))

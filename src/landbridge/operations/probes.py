@@ -56,9 +56,9 @@ def _violations(
                 ("a CHILD_SA of the connection is up, and a probe could end it", "a connection that is down, or path")
             )
     wrong += [
-        (f"probe {one.id} of the connection is not done yet", "one probe at a time")
-        for one in probes.of_connection(tx, row.seq)
-        if one.result is None
+        (f"probe {probe.id} of the connection is not done yet", "one probe at a time")
+        for probe in probes.of_connection(tx, row.seq)
+        if probe.result is None
     ]
     return [model.Violation("probe", what, allowed) for what, allowed in wrong]
 

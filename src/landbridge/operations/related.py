@@ -34,7 +34,7 @@ def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) ->
         strangers=found,
         known=strangers.known(tx, row, found),
         local_subnets=traffic_selectors.local_subnets(row.gateway, network),
-        addresses={one.number: one.address for one in row.gateway.endpoints},
+        addresses={endpoint.number: endpoint.address for endpoint in row.gateway.endpoints},
         asn=row.gateway.bgp_asn,
     )
 
@@ -48,9 +48,11 @@ def load(tx: Transaction, known: model.KnownConnection, gateway: RelatedToGatewa
     address = peer.address_for(connection.style) if peer else None
     pairs = traffic_selectors.subnet_pairs(connection, gateway.local_subnets)
     return Related(
-        probes=tuple(one.result for one in probes.of_connection(tx, known.seq) if one.result is not None),
+        probes=tuple(probe.result for probe in probes.of_connection(tx, known.seq) if probe.result is not None),
         strangers=tuple(
-            one for one in gateway.strangers if one.peer_address == address or one.peer_address not in gateway.known
+            attempt
+            for attempt in gateway.strangers
+            if attempt.peer_address == address or attempt.peer_address not in gateway.known
         ),
         peer_address=address,
         device=device_settings.family((peer.name, *(tag.value for tag in peer.tags))) if peer else None,

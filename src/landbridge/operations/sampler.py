@@ -49,11 +49,11 @@ class Sampler:
             self._echoes_at.pop(gateway_id, None)
             return
         echoes_since = self._echo_window(gateway_id, since, until)
-        for connection_id, one in now.items():
+        for connection_id, observation in now.items():
             if connection_id in before:
-                self._collect(connection_id, samples.of_traffic(before[connection_id], one, since, until))
+                self._collect(connection_id, samples.of_traffic(before[connection_id], observation, since, until))
                 if echoes_since is not None:
-                    self._collect(connection_id, samples.of_echoes(one, echoes_since, until))
+                    self._collect(connection_id, samples.of_echoes(observation, echoes_since, until))
 
     def _echo_window(self, gateway_id: str, since: int, until: int) -> int | None:
         """The start of the echoes that were not taken yet; None when it is too early to take them."""
@@ -66,9 +66,9 @@ class Sampler:
     def _collect(self, connection_id: str, pieces: Iterable[tuple[int, Sample]]) -> None:
         with self._lock:
             of_connection = self._collected.setdefault(connection_id, {})
-            for slot, one in pieces:
+            for slot, sample in pieces:
                 there = of_connection.get(slot)
-                of_connection[slot] = one if there is None else samples.add(there, one)
+                of_connection[slot] = sample if there is None else samples.add(there, sample)
 
     def keep(self, gateway_ids: frozenset[str]) -> None:
         """Forgets all other gateways."""
@@ -107,8 +107,8 @@ def write(tx: Transaction, collected: Collected) -> None:
     for ring in RINGS:
         by_slot: dict[int, dict[int, Sample]] = {}
         for connection_id, seq in seqs.items():
-            for slot, one in samples.fold(collected[connection_id], ring).items():
-                by_slot.setdefault(slot, {})[seq] = one
+            for slot, sample in samples.fold(collected[connection_id], ring).items():
+                by_slot.setdefault(slot, {})[seq] = sample
         for slot in sorted(by_slot)[-ring.slots :]:
             found = by_slot[slot]
             known = store.at_slot(tx, ring, slot, found)
@@ -116,5 +116,5 @@ def write(tx: Transaction, collected: Collected) -> None:
                 tx,
                 ring,
                 slot,
-                {seq: samples.add(known[seq], one) if seq in known else one for seq, one in found.items()},
+                {seq: samples.add(known[seq], sample) if seq in known else sample for seq, sample in found.items()},
             )

@@ -75,27 +75,27 @@ def _share(total: int, since: int, until: int, begin: int, end: int) -> int:
     return total * (end - since) // whole - total * (begin - since) // whole
 
 
-def add(one: Sample, other: Sample) -> Sample:
+def add(sample: Sample, other: Sample) -> Sample:
     """The sum of two samples."""
     return Sample(
-        one.observed + other.observed,
-        one.up + other.up,
-        one.bytes_in + other.bytes_in,
-        one.bytes_out + other.bytes_out,
-        _add_echoes(one.nqa, other.nqa),
-        _add_echoes(one.monitor, other.monitor),
+        sample.observed + other.observed,
+        sample.up + other.up,
+        sample.bytes_in + other.bytes_in,
+        sample.bytes_out + other.bytes_out,
+        _add_echoes(sample.nqa, other.nqa),
+        _add_echoes(sample.monitor, other.monitor),
     )
 
 
-def _add_echoes(one: EchoSample | None, other: EchoSample | None) -> EchoSample | None:
-    if one is None or other is None:
-        return other if one is None else one
-    shortest = [rtt for rtt in (one.rtt_min, other.rtt_min) if rtt is not None]
-    longest = [rtt for rtt in (one.rtt_max, other.rtt_max) if rtt is not None]
+def _add_echoes(echoes: EchoSample | None, other: EchoSample | None) -> EchoSample | None:
+    if echoes is None or other is None:
+        return other if echoes is None else echoes
+    shortest = [rtt for rtt in (echoes.rtt_min, other.rtt_min) if rtt is not None]
+    longest = [rtt for rtt in (echoes.rtt_max, other.rtt_max) if rtt is not None]
     return EchoSample(
-        one.sent + other.sent,
-        one.lost + other.lost,
-        one.rtt_total + other.rtt_total,
+        echoes.sent + other.sent,
+        echoes.lost + other.lost,
+        echoes.rtt_total + other.rtt_total,
         min(shortest, default=None),
         max(longest, default=None),
     )
@@ -104,14 +104,14 @@ def _add_echoes(one: EchoSample | None, other: EchoSample | None) -> EchoSample 
 def total(pieces: Iterable[tuple[int, Sample]]) -> dict[int, Sample]:
     """The sample of each slot."""
     found: dict[int, Sample] = {}
-    for slot, one in pieces:
-        found[slot] = add(found[slot], one) if slot in found else one
+    for slot, sample in pieces:
+        found[slot] = add(found[slot], sample) if slot in found else sample
     return found
 
 
 def fold(pieces: Mapping[int, Sample], ring: Ring) -> dict[int, Sample]:
     """Slots of the finest ring -> slots of `ring`. The sums stay the same."""
-    return total((slot * FINEST_SECONDS // ring.seconds, one) for slot, one in pieces.items())
+    return total((slot * FINEST_SECONDS // ring.seconds, sample) for slot, sample in pieces.items())
 
 
 def rate(carried: int, sample: Sample) -> float | None:

@@ -75,13 +75,13 @@ def _changed(
     tx: Transaction, site: model.Site, observation: model.Observation, written: list[observations.WrittenStatus]
 ) -> Iterator[StatusChange | SessionChange]:
     row, now = gateways.find_any(tx, observation.gateway_id), observation.seen_at
-    seen = {one.connection_id: one for one in observation.connections}
+    seen = {connection.connection_id: connection for connection in observation.connections}
     if row is None or not seen:
         return
     gateway = related.load_gateway(tx, site, row)
     paused_since = pauses.since(tx, observation.gateway_id)
-    looked_at = [*written, *_as_before(tx, row.seq, seen.keys() - {one.connection_id for one in written})]
-    seqs = [one.seq for one in looked_at]
+    looked_at = [*written, *_as_before(tx, row.seq, seen.keys() - {status.connection_id for status in written})]
+    seqs = [written.seq for written in looked_at]
     last, stored = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
     sessions, holes = bgp_changes.last(tx, seqs), probes.black_holes(tx, seqs)
     for one in looked_at:
@@ -111,7 +111,7 @@ def _as_before(tx: Transaction, gateway_seq: int, connection_ids: set[str]) -> I
 
 
 def _session(context: Context, session: model.BgpSession) -> model.BgpChange:
-    wrong = next((one for one in bgp_causes.find(context) if one.code != "negotiating"), None)
+    wrong = next((cause for cause in bgp_causes.find(context) if cause.code != "negotiating"), None)
     return model.BgpChange(
         at=context.seen_at or rule_context.NEVER,
         state=session.state,
@@ -141,9 +141,13 @@ class StaleCauses:
 
     def find(self, news: model.Observation) -> list[model.ConnectionObservation]:
         """`news`: an observation with all connections, and with the strangers and probes that are new."""
-        probed = {one.connection_id for one in news.probes} | self._warned[news.gateway_id]
+        probed = {result.connection_id for result in news.probes} | self._warned[news.gateway_id]
         strange = self._is_due(news)
-        return [one for one in news.connections if one.connection_id in probed or (strange and one.state == "down")]
+        return [
+            observation
+            for observation in news.connections
+            if observation.connection_id in probed or (strange and observation.state == "down")
+        ]
 
     def _is_due(self, news: model.Observation) -> bool:
         if news.gateway.strangers:

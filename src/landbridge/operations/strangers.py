@@ -9,18 +9,18 @@ from landbridge.store.database import Transaction
 
 def list_of_gateway(tx: Transaction, row: gateways.GatewayRow) -> tuple[model.Attempt, ...]:
     """The last attempts of strangers, oldest first, without those whose address has a connection by now."""
-    endpoints = {one.address: one.number for one in row.gateway.endpoints}
+    endpoints = {endpoint.address: endpoint.number for endpoint in row.gateway.endpoints}
     return tuple(
-        each
-        for each in attempts.of_strangers(tx, row.seq)
-        if not _has_connection(tx, row.seq, endpoints.get(each.local_address or ""), each.peer_address)
+        attempt
+        for attempt in attempts.of_strangers(tx, row.seq)
+        if not _has_connection(tx, row.seq, endpoints.get(attempt.local_address or ""), attempt.peer_address)
     )
 
 
 def known(tx: Transaction, row: gateways.GatewayRow, attempts: Iterable[model.Attempt]) -> frozenset[str]:
     """The addresses of these attempts that a connection of the VPN gateway has at another endpoint."""
-    peers = {each.peer_address for each in attempts}
-    endpoints = [one.number for one in row.gateway.endpoints]
+    peers = {attempt.peer_address for attempt in attempts}
+    endpoints = [endpoint.number for endpoint in row.gateway.endpoints]
     return frozenset(
         peer for peer in peers if peer and any(_has_connection(tx, row.seq, number, peer) for number in endpoints)
     )

@@ -64,7 +64,7 @@ def _one_ways(
     before: model.ConnectionObservation, passed: Mapping[Pair, _Packets], last_look: datetime, look: datetime
 ) -> Iterator[model.OneWay]:
     """A pair with answers does not hide a pair without answers. A look that finds no new packets of a pair changes nothing."""
-    known = {(one.local_ts, one.remote_ts): one for one in before.one_way_pairs}
+    known = {(pair.local_ts, pair.remote_ts): pair for pair in before.one_way_pairs}
     for pair, packets in passed.items():
         last = known.get(pair)
         if packets.came and packets.went:

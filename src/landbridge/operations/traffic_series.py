@@ -48,11 +48,11 @@ def show(tx: Transaction, call: Call, request: SeriesRequest) -> Series:
         points=[
             Point(
                 at=_begin(ring, slot),
-                sample=one,
-                bits_in=samples.rate(one.bytes_in, one),
-                bits_out=samples.rate(one.bytes_out, one),
+                sample=sample,
+                bits_in=samples.rate(sample.bytes_in, sample),
+                bits_out=samples.rate(sample.bytes_out, sample),
             )
-            for slot, one in store.of_connection(tx, ring, row.seq, newest)
+            for slot, sample in store.of_connection(tx, ring, row.seq, newest)
         ],
     )
 

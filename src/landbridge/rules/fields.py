@@ -43,9 +43,9 @@ def merge(shape: Iterable[model.Violation], rules: Iterable[model.Violation]) ->
     """One list of the wrong shapes and the violations of rules. A violation of a rule is left out when its field has a wrong
     shape, is inside or around such a field, or depends on such a field.
     """
-    found = list(shape)
-    wrong = [place for v in found for place in (v.field, *DEPENDENT_FIELDS.get(v.field, ()))]
-    return found + [v for v in rules if not any(_touch(v.field, place) for place in wrong)]
+    violations = list(shape)
+    wrong = [place for v in violations for place in (v.field, *DEPENDENT_FIELDS.get(v.field, ()))]
+    return violations + [v for v in rules if not any(_touch(v.field, place) for place in wrong)]
 
 
 def _touch(one: str, other: str) -> bool:

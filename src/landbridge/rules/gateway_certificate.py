@@ -46,7 +46,7 @@ def check(
     request: model.GatewayCertificateRequest, now: datetime, present: model.GatewayCertificateRequest | None = None
 ) -> Iterator[model.Violation]:
     """Checks a whole request. For an update, call `merged` first."""
-    changed = {each.name for each in dataclasses.fields(request)}
+    changed = {field.name for field in dataclasses.fields(request)}
     if present is not None:
         changed = {field for field in changed if getattr(request, field) != getattr(present, field)}
     yield from fields.check_name("name", request.name)
@@ -133,7 +133,7 @@ def merged(
     change: model.GatewayCertificateRequest, present: model.GatewayCertificateRequest
 ) -> model.GatewayCertificateRequest:
     """The whole request that an update makes. The same certificate in another spelling is no change."""
-    given = {each.name: getattr(change, each.name) for each in dataclasses.fields(change)}
+    given = {field.name: getattr(change, field.name) for field in dataclasses.fields(change)}
     for field in _CERTIFICATES:
         if given[field] is not None and certificate.same(given[field], getattr(present, field)):
             given[field] = None

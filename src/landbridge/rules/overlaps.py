@@ -54,16 +54,16 @@ def _overlaps(connection: model.Connection, others: Iterable[model.Connection]) 
         theirs = [claim for claim in _claims(other) if _meets(spans, claim.destination)]
         if other.endpoint != connection.endpoint and _packets(ours) == _packets(_claims(other)):
             continue
-        hit = next(((one, two) for one in ours for two in theirs if one.overlaps(two)), None)
+        hit = next(((claim, two) for claim in ours for two in theirs if claim.overlaps(two)), None)
         if hit is not None:
-            one, two = hit
-            text = f"{one.destination} overlaps with {two.destination} of connection {other.id} ({other.name})"
-            yield model.Warning(one.field, f"{text}: {_consequence(connection, other)}")
+            claim, two = hit
+            text = f"{claim.destination} overlaps with {two.destination} of connection {other.id} ({other.name})"
+            yield model.Warning(claim.field, f"{text}: {_consequence(connection, other)}")
 
 
 def _consequence(*both: model.Connection) -> str:
     """Devices of policy-templates may have the same wide subnets: each one asks for its part."""
-    if all(one.style == "policy-template" for one in both):
+    if all(connection.style == "policy-template" for connection in both):
         return "the two devices must ask for different parts; the userland data plane refuses the younger connection"
     return "one of the two tunnels takes the packets for both"
 

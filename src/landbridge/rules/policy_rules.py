@@ -69,7 +69,7 @@ def check_local_subnets(
     """Checks an update of a gateway: the new local subnets must not make more rules than a connection may have."""
     if subnets is None or len(subnets) <= allowed_values.RULES.high:
         return
-    follows = next((each for each in connections if are_derived(each, present.local_subnets)), None)
+    follows = next((connection for connection in connections if are_derived(connection, present.local_subnets)), None)
     if follows is not None:
         yield model.Violation(
             "local_subnets",

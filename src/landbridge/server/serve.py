@@ -205,8 +205,8 @@ class Server:
         self.date = _date_line()
         now = self._loop.time()
         _LAG.observe(max(0.0, now - self._next_tick.when()))
-        for one in list(self.connections):
-            one.check_time(now)
+        for open_connection in list(self.connections):
+            open_connection.check_time(now)
         self._ticks += 1
         if self._ticks % TICKS_BETWEEN_WARNINGS == 0:
             self._log_refusals()
@@ -231,8 +231,8 @@ class Server:
         self._listening.close()
         for task in list(self._opening):
             task.cancel()
-        for one in list(self.connections):
-            one.shut_down()
+        for open_connection in list(self.connections):
+            open_connection.shut_down()
         self._idle.clear()
         self._check_idle()
         with contextlib.suppress(TimeoutError):
@@ -240,8 +240,8 @@ class Server:
         self._next_tick.cancel()
         for task in list(self._tasks):
             task.cancel()
-        for one in list(self.connections):
-            one.abort()
+        for open_connection in list(self.connections):
+            open_connection.abort()
         await asyncio.gather(*self._tasks, *self._opening, return_exceptions=True)
 
 

@@ -173,7 +173,7 @@ def _proposal(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 
 def _names_no_groups(view: AttemptView, fact: negotiation.ProposalMismatch) -> bool:
     """Whether the offer cannot have a PFS group: the first CHILD_SA of IKEv2 is negotiated without one."""
-    return fact.phase == 2 and not view.is_v1 and not any(one.groups for one in fact.offered)
+    return fact.phase == 2 and not view.is_v1 and not any(proposal.groups for proposal in fact.offered)
 
 
 def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
@@ -203,7 +203,9 @@ def _undecryptable(context: Context, view: AttemptView) -> Iterator[model.Cause]
     for fact in view.facts_of(negotiation.KeyMismatch)[-1:]:
         if fact.problem != "undecryptable":
             continue
-        repeats = [one for one in view.facts_of(negotiation.Retransmits) if one.sender == "device"]
+        repeats = [
+            retransmits for retransmits in view.facts_of(negotiation.Retransmits) if retransmits.sender == "device"
+        ]
         is_key = view.by_device or not repeats
         yield rule_context.cause("psk_mismatch", context, view, fact, is_certain=is_key)
         if not is_key:
@@ -219,7 +221,7 @@ def _ended_at_once(context: Context, view: AttemptView) -> Iterator[model.Cause]
     for fact in view.facts_of(negotiation.Deleted)[-1:]:
         if fact.sender != "device" or view.up_at == NEVER or fact.at - view.up_at > refusal_causes.AT_ONCE:
             continue
-        phases = {one.phase for one in view.all_facts_of(negotiation.Established)}
+        phases = {established.phase for established in view.all_facts_of(negotiation.Established)}
         if view.is_v1 and phases == {1} and view.by_device:
             yield rule_context.cause("local_id_mismatch", context, view, fact, ours=str(context.local_id))
         else:

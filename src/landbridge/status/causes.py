@@ -80,7 +80,7 @@ def rank(context: Context) -> tuple[model.Cause, ...]:
     first, strangers = causes[0], tuple(_strangers(context))
     if first.code in _NOTHING_YET:
         return each_once(strangers or causes)
-    known_by_address = tuple(one for one in strangers if one.is_certain)
+    known_by_address = tuple(cause for cause in strangers if cause.is_certain)
     if known_by_address and (first.code in _GONE | {"no_answer"} or not first.is_certain):
         return each_once((*known_by_address, *causes))
     refined = probe_causes.refine(context, causes)
@@ -123,10 +123,14 @@ def _with_the_moved_device(
     when it identifies itself with peer_id, or when the device does not answer at its old address.
     """
     gone_at = min((line.at for line in causes[0].evidence), default=rule_context.NEVER)
-    before = {one.peer_address for one in context.related.strangers if one.began_at + REFUSED_BEFORE < gone_at}
-    named = {one.peer_address for one in context.related.strangers if _has_peer_id(context, one)}
-    moved = sorted((one for one in strangers if one.theirs not in before), key=lambda one: one.theirs not in named)
-    is_silent = any(one.code in _SILENCE | {"peer_dead"} for one in (*attempts[-1].causes, *causes))
+    before = {
+        attempt.peer_address for attempt in context.related.strangers if attempt.began_at + REFUSED_BEFORE < gone_at
+    }
+    named = {attempt.peer_address for attempt in context.related.strangers if _has_peer_id(context, attempt)}
+    moved = sorted(
+        (cause for cause in strangers if cause.theirs not in before), key=lambda cause: cause.theirs not in named
+    )
+    is_silent = any(cause.code in _SILENCE | {"peer_dead"} for cause in (*attempts[-1].causes, *causes))
     if moved and (is_silent or moved[0].theirs in named):
         return (*moved, *causes)
     return (*causes, *moved)
@@ -139,7 +143,7 @@ def _has_peer_id(context: Context, stranger: model.Attempt) -> bool:
         for fact in stranger.facts
         if isinstance(fact, negotiation.PeerIdentity | negotiation.NoConnection)
     ]
-    return any(one is not None and one.value == context.peer_id.value for one in ids)
+    return any(identity is not None and identity.value == context.peer_id.value for identity in ids)
 
 
 def why_pairs_are_missing(context: Context, since_phase: negotiation.Phase = 1) -> tuple[model.Cause, ...]:
@@ -149,15 +153,17 @@ def why_pairs_are_missing(context: Context, since_phase: negotiation.Phase = 1) 
     since = max(
         (
             fact.at
-            for one in context.attempts
-            for fact in one.facts
+            for attempt in context.attempts
+            for fact in attempt.facts
             if isinstance(fact, negotiation.Established) and fact.phase <= since_phase
         ),
         default=rule_context.NEVER,
     )
-    for one in reversed(context.attempts):
-        facts = tuple(fact for fact in one.facts if rule_context.phase_of(fact) == 2 and fact.at >= since)
-        found = attempt_causes.find(context, AttemptView(attempt=one, facts=facts, all_facts=one.facts, up_at=since))
+    for attempt in reversed(context.attempts):
+        facts = tuple(fact for fact in attempt.facts if rule_context.phase_of(fact) == 2 and fact.at >= since)
+        found = attempt_causes.find(
+            context, AttemptView(attempt=attempt, facts=facts, all_facts=attempt.facts, up_at=since)
+        )
         if facts and found and found[0].code in _PHASE_2:
             return found
     return ()
@@ -165,20 +171,24 @@ def why_pairs_are_missing(context: Context, since_phase: negotiation.Phase = 1) 
 
 def warnings(context: Context) -> tuple[model.Cause, ...]:
     """The warnings of a tunnel that is up, the newest first: causes since it came up, and events that repeat."""
-    found = [cause for one in reversed(rule_context.views(context)) for cause in attempt_causes.find(context, one)[:1]]
-    return each_once((*(one for one in found if one.code in _WARNINGS), *_again_and_again(context)))
+    found = [
+        cause for view in reversed(rule_context.views(context)) for cause in attempt_causes.find(context, view)[:1]
+    ]
+    return each_once((*(cause for cause in found if cause.code in _WARNINGS), *_again_and_again(context)))
 
 
 def _again_and_again(context: Context) -> Iterator[model.Cause]:
     """Repeated replacements of SAs, and repeated ends of the tunnel by the device, within the last AGAIN_WITHIN."""
-    facts = [fact for one in context.attempts for fact in one.facts]
-    ended = [one for one in facts if isinstance(one, negotiation.Deleted) and one.sender == "device"]
-    replaced = [one for one in facts if isinstance(one, negotiation.Replaced)]
+    facts = [fact for attempt in context.attempts for fact in attempt.facts]
+    ended = [deleted for deleted in facts if isinstance(deleted, negotiation.Deleted) and deleted.sender == "device"]
+    replaced = [replaced for replaced in facts if isinstance(replaced, negotiation.Replaced)]
     if not ended and not replaced:
         return
     now = max((context.seen_at or rule_context.NEVER, *(fact.at for fact in facts)))
-    ups = [one.at for one in facts if isinstance(one, negotiation.Established)]
-    at_once = [one for one in ended if any(timedelta(0) <= one.at - up <= refusal_causes.AT_ONCE for up in ups)]
+    ups = [established.at for established in facts if isinstance(established, negotiation.Established)]
+    at_once = [
+        deleted for deleted in ended if any(timedelta(0) <= deleted.at - up <= refusal_causes.AT_ONCE for up in ups)
+    ]
     for code, times, found in (
         ("duplicate_sa", 3, replaced),
         ("device_disconnects", 2, at_once),
@@ -204,7 +214,7 @@ def _is_tentative(newest: ExplainedAttempt) -> bool:
     which the end of the attempt may explain.
     """
     view = newest.view
-    repeats = [one for one in view.facts_of(negotiation.Retransmits) if one.sender == "us"]
+    repeats = [retransmits for retransmits in view.facts_of(negotiation.Retransmits) if retransmits.sender == "us"]
     others = [
         fact for fact in view.facts if fact.kind not in {"message", "packet", "nat", "proposal_chosen", "unknown"}
     ]
@@ -258,7 +268,7 @@ def _without_cause(context: Context) -> model.Cause:
         return cause_texts.cause("daemon_restarted", placeholders=context.placeholders, detail=when)
     if context.seen.waits_for_peer and not context.seen.ike_established:
         return cause_texts.cause("waiting_for_device", placeholders=context.placeholders)
-    evidence = tuple(line for one in rule_context.views(context)[-1:] for line in one.lines())
+    evidence = tuple(line for view in rule_context.views(context)[-1:] for line in view.lines())
     detail = "phase 1 is up, phase 2 is not yet" if context.seen.ike_established else None
     return cause_texts.cause("negotiating", placeholders=context.placeholders, detail=detail, evidence=evidence)
 
@@ -269,7 +279,7 @@ def _strangers(context: Context) -> Iterator[model.Cause]:
     """
     since = max(context.connection.created_at, rule_context.last_up(context, 1))
     newest = max(
-        (fact.at for one in context.attempts for fact in one.facts), default=rule_context.NEVER + STRANGE_BEFORE
+        (fact.at for attempt in context.attempts for fact in attempt.facts), default=rule_context.NEVER + STRANGE_BEFORE
     )
     for attempt in reversed(context.related.strangers):
         if attempt.began_at > max(since, newest - STRANGE_BEFORE) and attempt.peer_address:
@@ -292,6 +302,6 @@ def _stranger(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 def each_once(causes: Sequence[model.Cause]) -> tuple[model.Cause, ...]:
     """The first cause of each code, in order."""
     first: dict[str, model.Cause] = {}
-    for one in causes:
-        first.setdefault(one.code, one)
+    for cause in causes:
+        first.setdefault(cause.code, cause)
     return tuple(first.values())

@@ -68,9 +68,9 @@ def derive(
     )
 
 
-def first_cause(found: model.ConnectionStatus) -> str | None:
+def first_cause(status: model.ConnectionStatus) -> str | None:
     """The code of the likeliest cause."""
-    return next((one.code for one in found.causes), None)
+    return next((cause.code for cause in status.causes), None)
 
 
 def _warnings(context: Context, explanation: model.Explanation | None) -> tuple[model.Cause, ...]:
@@ -150,7 +150,7 @@ def _partly(context: Context) -> model.Explanation | None:
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
         evidence=found[0].evidence if found else (),
     )
-    reason = "; ".join([_how_much(len(up), seen), *(one.reason for one in found[:1])])
+    reason = "; ".join([_how_much(len(up), seen), *(cause.reason for cause in found[:1])])
     remedy = found[0].remedy if found else cause.remedy
     return _explained((dataclasses.replace(cause, reason=reason, remedy=remedy), *found))
 

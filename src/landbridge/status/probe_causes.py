@@ -24,7 +24,7 @@ def refine(context: Context, causes: tuple[model.Cause, ...]) -> tuple[model.Cau
     code = causes[0].code
     if (
         not causes[0].is_certain
-        and "ike_mode_mismatch" in {one.code for one in causes}
+        and "ike_mode_mismatch" in {cause.code for cause in causes}
         and _takes_aggressive(context, probe)
     ):
         line = "answered in aggressive mode"
@@ -34,7 +34,7 @@ def refine(context: Context, causes: tuple[model.Cause, ...]) -> tuple[model.Cau
     elif code in _FIRST_MESSAGE:
         found = tuple(_of_first_message(context, probe))
     elif code == "device_disabled" and all(probe.at > line.at for line in causes[0].evidence[:1]):
-        found = tuple(one for one in _of_first_message(context, probe) if one.theirs is not None)
+        found = tuple(cause for cause in _of_first_message(context, probe) if cause.theirs is not None)
     elif code in _AUTHENTICATION and not causes[0].is_certain:
         found = tuple(_of_identity(context, probe))
     elif code in _PHASE_2:
@@ -49,7 +49,7 @@ def _takes_aggressive(context: Context, probe: model.ProbeResult) -> bool:
     a later one.
     """
     policy = context.connection.ike_policy
-    took = any(one.mode == "aggressive" and one.outcome == "chosen" for one in probe.answers)
+    took = any(answer.mode == "aggressive" and answer.outcome == "chosen" for answer in probe.answers)
     return took and policy.version == "v1" and policy.negotiation_mode == "main"
 
 
@@ -57,9 +57,9 @@ def _last(context: Context) -> model.ProbeResult | None:
     """The last probe of the present configuration since the tunnel was last up."""
     up_at = rule_context.last_up(context, 2)
     fitting = [
-        one
-        for one in context.related.probes
-        if one.configuration == context.seen.configuration and one.at > up_at and one.path is None
+        result
+        for result in context.related.probes
+        if result.configuration == context.seen.configuration and result.at > up_at and result.path is None
     ]
     return fitting[-1] if fitting else None
 
@@ -72,7 +72,7 @@ def _cause(code: str, context: Context, probe: model.ProbeResult, line: str, **g
 def _of_first_message(context: Context, probe: model.ProbeResult) -> Iterator[model.Cause]:
     policy = context.connection.ike_policy
     mode = policy.negotiation_mode if policy.version == "v1" else None
-    chosen = {(one.ike_version, one.mode): one for one in probe.answers if one.outcome == "chosen"}
+    chosen = {(answer.ike_version, answer.mode): answer for answer in probe.answers if answer.outcome == "chosen"}
     ours = chosen.get((policy.version, mode))
     if ours is not None and ours.proposal is not None:
         yield from _compared(context, probe, 1, ours.proposal)
@@ -83,7 +83,7 @@ def _of_first_message(context: Context, probe: model.ProbeResult) -> Iterator[mo
         version, _ = next(iter(chosen))
         line = f"answered as IKE{version}"
         yield _cause("ike_version_mismatch", context, probe, line, ours=policy.version, theirs=version)
-    elif any(one.outcome == "refused" for one in probe.answers):
+    elif any(answer.outcome == "refused" for answer in probe.answers):
         line = "refused every version, mode and proposal"
         in_v1 = policy.version == "v1"  # where Libreswan refuses also without a key for us
         yield _cause("no_connection_on_device", context, probe, line, is_certain=not in_v1)

@@ -52,8 +52,8 @@ def compare(ours: Proposal, offered: Sequence[Proposal], phase: Phase, *, withou
     CHILD_SA of IKEv2 has no group.
     """
     if without_groups:
-        ours, offered = _without_groups(ours), [_without_groups(one) for one in offered]
-    theirs = min(offered, key=lambda one: len(_differing(ours, one)), default=Proposal())
+        ours, offered = _without_groups(ours), [_without_groups(proposal) for proposal in offered]
+    theirs = min(offered, key=lambda proposal: len(_differing(ours, proposal)), default=Proposal())
     kinds = _differing(ours, theirs) if offered else ()
     has_prf_only = not ours.integrity and phase == 1
     settings = {_setting(kind, phase, has_prf_only=has_prf_only): kind for kind in kinds}
@@ -86,12 +86,12 @@ def _changes(settings: Mapping[str, Kind], wanted: Proposal) -> str:
     )
 
 
-def _without_groups(one: Proposal) -> Proposal:
-    return Proposal(encryption=one.encryption, integrity=one.integrity, prf=one.prf)
+def _without_groups(proposal: Proposal) -> Proposal:
+    return Proposal(encryption=proposal.encryption, integrity=proposal.integrity, prf=proposal.prf)
 
 
-def _values(one: Proposal, kind: Kind) -> frozenset[str]:
-    values: tuple[str, ...] = getattr(one, kind)
+def _values(proposal: Proposal, kind: Kind) -> frozenset[str]:
+    values: tuple[str, ...] = getattr(proposal, kind)
     return frozenset(values) - {"none"}
 
 
@@ -102,7 +102,9 @@ def _differing(ours: Proposal, theirs: Proposal) -> tuple[Kind, ...]:
     kinds = [kind for kind in KINDS if not _fit(_values(ours, kind), _values(theirs, kind))]
     if "encryption" in kinds and not (ours.integrity and theirs.integrity):
         kinds = [kind for kind in kinds if kind != "integrity"]
-    if "integrity" in kinds and all(_values(one, "integrity") == _values(one, "prf") for one in (ours, theirs)):
+    if "integrity" in kinds and all(
+        _values(proposal, "integrity") == _values(proposal, "prf") for proposal in (ours, theirs)
+    ):
         kinds = [kind for kind in kinds if kind != "prf"]
     return tuple(kinds)
 
@@ -117,11 +119,11 @@ def _is_foreign(theirs: Proposal, kind: Kind) -> bool:
     return bool(values) and not values & _CONFIGURABLE
 
 
-def text(one: Proposal, phase: Phase, *, with_groups: bool = True) -> str:
+def text(proposal: Proposal, phase: Phase, *, with_groups: bool = True) -> str:
     """`aes-128 / sha2-256 / group15`. A PRF is included when it differs from the integrity algorithm."""
-    prf = f"prf {' or '.join(one.prf)}" if one.prf and one.prf != one.integrity else ""
-    groups = " or ".join(group for group in one.groups if group != "none")
+    prf = f"prf {' or '.join(proposal.prf)}" if proposal.prf and proposal.prf != proposal.integrity else ""
+    groups = " or ".join(group for group in proposal.groups if group != "none")
     if with_groups and phase == 2 and not groups:
         groups = "pfs disable"
-    parts = (" or ".join(one.encryption), " or ".join(one.integrity), prf, groups if with_groups else "")
+    parts = (" or ".join(proposal.encryption), " or ".join(proposal.integrity), prf, groups if with_groups else "")
     return " / ".join(part for part in parts if part)

@@ -50,7 +50,7 @@ def derive(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> m
     if not found:
         return None
     subnets = tuple(model.CarriedSubnet(subnet=subnet, carriers=tuple(by)) for subnet, by in sorted(found.items()))
-    reached = {subnet: [one for one in by if one.up] for subnet, by in found.items()}
+    reached = {subnet: [carrier for carrier in by if carrier.up] for subnet, by in found.items()}
     failures = tuple(_failures(reached, addresses))
     is_met, is_configured = _is_met(reached), _is_met(found)
     return model.Redundancy(
@@ -66,7 +66,7 @@ def met(carriers: Iterable[Carrying]) -> tuple[bool, bool] | None:
     """`is_met` and `is_configured` of `derive`, and nothing else."""
     found = _by_subnet(carriers)
     return (
-        (_is_met({subnet: [one for one in by if one.up] for subnet, by in found.items()}), _is_met(found))
+        (_is_met({subnet: [carrier for carrier in by if carrier.up] for subnet, by in found.items()}), _is_met(found))
         if found
         else None
     )
@@ -89,8 +89,8 @@ def _carried(carriers: Sequence[C]) -> Iterator[tuple[C, Iterable[str]]]:
 
 def _would_carry(carriers: Sequence[Carrying], blocks: tuple[str, ...]) -> tuple[str, ...]:
     """The subnets that a session without learned routes would carry, within the blocks that its connection declares."""
-    learned = tuple(dict.fromkeys(prefix for one in carriers if one.up for prefix in one.learned or ()))
-    static = (subnet for one in carriers if one.style == "static" for subnet in one.subnets)
+    learned = tuple(dict.fromkeys(prefix for carrier in carriers if carrier.up for prefix in carrier.learned or ()))
+    static = (subnet for carrier in carriers if carrier.style == "static" for subnet in carrier.subnets)
     known = _within((*learned, *static), blocks) if blocks else learned
     return known or tuple(f"{UNKNOWN} in {block}" for block in blocks) or (UNKNOWN,)
 
@@ -104,7 +104,7 @@ def _within(prefixes: tuple[str, ...], blocks: tuple[str, ...]) -> tuple[str, ..
 
 def _is_met(found: Mapping[str, Sequence[Carrying]]) -> bool:
     """Two endpoints have two connections."""
-    return all(len({one.endpoint for one in by}) > 1 for by in found.values())
+    return all(len({carrier.endpoint for carrier in by}) > 1 for by in found.values())
 
 
 def _failures(
@@ -112,15 +112,15 @@ def _failures(
 ) -> Iterator[model.SingleFailure]:
     """Single failures: connections first, which affect least, and the machine last. A subnet that nothing reaches now is left out."""
     parts: tuple[tuple[model.FailureKind, Callable[[model.Carrier], tuple[str, str | None]]], ...] = (
-        ("connection", lambda one: (one.connection, one.connection_id)),
-        ("endpoint", lambda one: (f"endpoint {one.endpoint} ({addresses[one.endpoint]})", None)),
-        ("customer_gateway", lambda one: (one.customer_gateway, one.customer_gateway_id)),
+        ("connection", lambda carrier: (carrier.connection, carrier.connection_id)),
+        ("endpoint", lambda carrier: (f"endpoint {carrier.endpoint} ({addresses[carrier.endpoint]})", None)),
+        ("customer_gateway", lambda carrier: (carrier.customer_gateway, carrier.customer_gateway_id)),
         ("machine", lambda _: (MACHINE, None)),
     )
     for kind, part in parts:
         cut: defaultdict[tuple[str, str | None], list[str]] = defaultdict(list)
         for subnet, by in sorted(reached.items()):
-            alone = {part(one) for one in by}
+            alone = {part(carrier) for carrier in by}
             if len(alone) == 1:
                 cut[alone.pop()].append(subnet)
         for (name, its_id), subnets in cut.items():
@@ -135,14 +135,16 @@ def _summary(
     is_configured: bool,
 ) -> str:
     if is_met:
-        alone = [_alone(one, one.subnets) for one in failures if one.kind == "customer_gateway"]
+        alone = [_alone(failure, failure.subnets) for failure in failures if failure.kind == "customer_gateway"]
         return "redundancy is met" + (f", except for the device: {_first(alone)}" if alone else "")
     unreached = sorted(subnet for subnet, by in reached.items() if not by)
     said = [f"{_some(unreached)} {_are(unreached)} not reached"] if unreached else []
     told: set[str] = set()
-    for one in failures:
-        if one.kind in ("connection", "endpoint") and (new := [each for each in one.subnets if each not in told]):
-            said.append(_alone(one, new))
+    for failure in failures:
+        if failure.kind in ("connection", "endpoint") and (
+            new := [each for each in failure.subnets if each not in told]
+        ):
+            said.append(_alone(failure, new))
             told.update(new)
     hope = "; it is met when all connections are up" if is_configured else ""
     return f"redundancy is not met: {_first(said)}{hope}"

@@ -21,7 +21,7 @@ OTHER_VERSION: Mapping[IkeVersion, IkeVersion] = {"v1": "v2", "v2": "v1"}
 
 
 def refused(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    refusals = [one for one in view.facts_of(negotiation.Refusal) if not _is_passing(one)]
+    refusals = [refusal for refusal in view.facts_of(negotiation.Refusal) if not _is_passing(refusal)]
     for fact in refusals[-1:]:
         if fact.sender == "us":
             yield _unknown(context, view, fact)
@@ -39,7 +39,7 @@ def _is_passing(fact: negotiation.Refusal) -> bool:
 def _was_up(view: AttemptView, fact: negotiation.Refusal) -> bool:
     """Whether phase 1 was up before the refusal. In IKEv1 a notify is the same for both phases."""
     ups = view.all_facts_of(negotiation.Established)
-    return any(one.at <= fact.at for one in ups) and fact.notify != "AUTHENTICATION_FAILED"
+    return any(established.at <= fact.at for established in ups) and fact.notify != "AUTHENTICATION_FAILED"
 
 
 def _refused_phase_2(context: Context, view: AttemptView, fact: negotiation.Refusal) -> Iterator[model.Cause]:
@@ -157,11 +157,13 @@ def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refu
 def _stayed_up(context: Context, *, before: datetime) -> bool:
     """Whether a tunnel of this configuration came up earlier, and the device did not refuse it at once."""
     facts = [one for attempt in context.attempts for one in attempt.facts]
-    refused = [one.at for one in facts if isinstance(one, negotiation.Refusal) and one.sender == "device"]
+    refused = [
+        refusal.at for refusal in facts if isinstance(refusal, negotiation.Refusal) and refusal.sender == "device"
+    ]
     return any(
-        not any(timedelta(0) <= at - one.at <= AT_ONCE for at in refused)
-        for one in facts
-        if isinstance(one, negotiation.Established) and one.phase == 2 and one.at < before
+        not any(timedelta(0) <= at - established.at <= AT_ONCE for at in refused)
+        for established in facts
+        if isinstance(established, negotiation.Established) and established.phase == 2 and established.at < before
     )
 
 
@@ -201,7 +203,7 @@ def version_mismatch(context: Context, view: AttemptView, fact: negotiation.Fact
 
 def unread(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     """A refusal that no other rule explains."""
-    lines = [one for one in view.facts_of(negotiation.Unknown) if one.is_refusal]
+    lines = [unknown for unknown in view.facts_of(negotiation.Unknown) if unknown.is_refusal]
     if lines:
         yield _unknown(context, view, lines[-1])
     elif view.attempt.outcome in {"refused_by_us", "refused_by_device"}:

@@ -62,7 +62,7 @@ class Context:
     @cached_property
     def attempts(self) -> tuple[model.Attempt, ...]:
         """The attempts of the present configuration."""
-        return tuple(one for one in self.seen.attempts if one.configuration == self.seen.configuration)
+        return tuple(attempt for attempt in self.seen.attempts if attempt.configuration == self.seen.configuration)
 
     @property
     def peer_address(self) -> str | None:
@@ -157,23 +157,23 @@ def in_order(lines: Iterable[model.Evidence]) -> tuple[model.Evidence, ...]:
 
 def views(context: Context) -> list[AttemptView]:
     """The attempts in the order of their last facts. An attempt without a fact that still counts is left out."""
-    last_at = [(one, max((fact.at for fact in one.facts), default=NEVER)) for one in context.attempts]
+    last_at = [(attempt, max((fact.at for fact in attempt.facts), default=NEVER)) for attempt in context.attempts]
     newest = max((at for _, at in last_at), default=NEVER)
     ups: dict[int, datetime] = {1: last_up(context, 1), 2: last_up(context, 2)}
     since = min(ups.values())
     kept = [
         AttemptView(
-            attempt=one,
-            facts=tuple(_after_up(one, ups)) if at >= since else (),
-            all_facts=one.facts,
+            attempt=attempt,
+            facts=tuple(_after_up(attempt, ups)) if at >= since else (),
+            all_facts=attempt.facts,
             up_at=ups[1],
             newest_at=newest,
             version=context.connection.ike_policy.version,
             has_child=ups[2] >= ups[1],
         )
-        for one, at in last_at
+        for attempt, at in last_at
     ]
-    return sorted((one for one in kept if one.facts or _ended_after(one, ups[2])), key=lambda one: one.last_at)
+    return sorted((view for view in kept if view.facts or _ended_after(view, ups[2])), key=lambda view: view.last_at)
 
 
 def last_up(context: Context, phase: negotiation.Phase) -> datetime:
@@ -186,16 +186,16 @@ def first_up(context: Context) -> datetime:
     return max(
         (
             fact.at
-            for one in context.attempts
-            for fact in one.facts
-            if isinstance(fact, negotiation.Established) and not fact.again and not one.within_sa
+            for attempt in context.attempts
+            for fact in attempt.facts
+            if isinstance(fact, negotiation.Established) and not fact.again and not attempt.within_sa
         ),
         default=NEVER,
     )
 
 
-def _ended_after(one: AttemptView, up_at: datetime) -> bool:
-    return one.attempt.outcome not in {None, "up"} and (one.attempt.ended_at or one.attempt.began_at) > up_at
+def _ended_after(view: AttemptView, up_at: datetime) -> bool:
+    return view.attempt.outcome not in {None, "up"} and (view.attempt.ended_at or view.attempt.began_at) > up_at
 
 
 def phase_of(fact: negotiation.Fact) -> negotiation.Phase:
@@ -206,18 +206,18 @@ def phase_of(fact: negotiation.Fact) -> negotiation.Phase:
 
 def _ups(attempts: Sequence[model.Attempt], phase: negotiation.Phase) -> Iterator[datetime]:
     """The times at which phase 1 or phase 2 came up. When phase 2 comes up, phase 1 is up too."""
-    for one in attempts:
-        times = [fact.at for fact in one.facts if isinstance(fact, negotiation.Established) and fact.phase >= phase]
+    for attempt in attempts:
+        times = [fact.at for fact in attempt.facts if isinstance(fact, negotiation.Established) and fact.phase >= phase]
         yield from times
-        if one.outcome == "up" and not one.within_sa and not times:
-            yield one.ended_at or one.began_at
+        if attempt.outcome == "up" and not attempt.within_sa and not times:
+            yield attempt.ended_at or attempt.began_at
 
 
-def _after_up(one: model.Attempt, ups: Mapping[int, datetime]) -> Iterator[negotiation.Fact]:
+def _after_up(attempt: model.Attempt, ups: Mapping[int, datetime]) -> Iterator[negotiation.Fact]:
     """The facts after the last time that their phase came up. Of facts of the same time, those behind the last Established are later."""
-    last = max((n for n, fact in enumerate(one.facts) if isinstance(fact, negotiation.Established)), default=None)
-    for n, fact in enumerate(one.facts):
-        behind = last is not None and n > last and fact.at == one.facts[last].at
+    last = max((n for n, fact in enumerate(attempt.facts) if isinstance(fact, negotiation.Established)), default=None)
+    for n, fact in enumerate(attempt.facts):
+        behind = last is not None and n > last and fact.at == attempt.facts[last].at
         up_at = ups[phase_of(fact)]
         if fact.at > up_at or (behind and fact.at == up_at):
             yield fact

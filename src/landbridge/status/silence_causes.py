@@ -27,7 +27,9 @@ def device_repeats(context: Context, view: AttemptView) -> Iterator[model.Cause]
     """
     if not view.by_device and not view.attempt.within_sa:
         return
-    for fact in [one for one in view.facts_of(negotiation.Retransmits) if one.sender == "device"][-1:]:
+    for fact in [
+        retransmits for retransmits in view.facts_of(negotiation.Retransmits) if retransmits.sender == "device"
+    ][-1:]:
         if _goes_on(view, fact) or fact.count < _lasting(view, fact):
             continue
         is_first = fact.message == 0 if not view.is_v1 else fact.message <= 1
@@ -41,7 +43,9 @@ def _lasting(view: AttemptView, fact: negotiation.Retransmits) -> int:
     """How many repetitions of a request show more than one lost packet: one when no SA was ever up, or when our requests get no answer
     either. Messages 0 and 1 establish an SA.
     """
-    unanswered = any(one.sender == "us" and one.count >= 2 for one in view.facts_of(negotiation.Retransmits))
+    unanswered = any(
+        retransmits.sender == "us" and retransmits.count >= 2 for retransmits in view.facts_of(negotiation.Retransmits)
+    )
     if view.up_at == NEVER or unanswered:
         return 1
     return 2 if fact.message <= 1 else 3
@@ -49,23 +53,25 @@ def _lasting(view: AttemptView, fact: negotiation.Retransmits) -> int:
 
 def _goes_on(view: AttemptView, fact: negotiation.Retransmits) -> bool:
     """Whether the device sent a new message afterwards."""
-    return any(one.sender == "device" and one.at > fact.at for one in view.all_facts_of(negotiation.Message))
+    return any(
+        message.sender == "device" and message.at > fact.at for message in view.all_facts_of(negotiation.Message)
+    )
 
 
 def _floated(view: AttemptView) -> bool:
     """Whether the negotiation moved to UDP port 4500."""
-    return any(4500 in {one.local_port, one.peer_port} for one in view.all_facts_of(negotiation.Packet))
+    return any(4500 in {packet.local_port, packet.peer_port} for packet in view.all_facts_of(negotiation.Packet))
 
 
 def _has_received_on_4500(view: AttemptView) -> bool:
     return any(
-        one.sender == "device" and 4500 in {one.local_port, one.peer_port}
-        for one in view.all_facts_of(negotiation.Packet)
+        packet.sender == "device" and 4500 in {packet.local_port, packet.peer_port}
+        for packet in view.all_facts_of(negotiation.Packet)
     )
 
 
 def we_repeat(context: Context, view: AttemptView) -> Iterator[model.Cause]:
-    ours = [one for one in view.facts_of(negotiation.Retransmits) if one.sender == "us"]
+    ours = [retransmits for retransmits in view.facts_of(negotiation.Retransmits) if retransmits.sender == "us"]
     for fact in ours[-1:]:
         if view.attempt.within_sa and view.is_v1 and not view.has_child:
             yield from _silent_v1(context, view, fact)
@@ -83,7 +89,7 @@ def we_repeat(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 def _silent_v2(context: Context, view: AttemptView, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
     if fact.message == 0:
         yield rule_context.cause("no_answer", context, view, fact)
-    elif any(one.phase == 1 for one in view.all_facts_of(negotiation.Established)):
+    elif any(established.phase == 1 for established in view.all_facts_of(negotiation.Established)):
         yield rule_context.cause("peer_dead", context, view, fact)
     elif _floated(view) and not _has_received_on_4500(view):
         yield rule_context.cause("udp_4500_blocked", context, view, fact)
@@ -94,7 +100,9 @@ def _silent_v2(context: Context, view: AttemptView, fact: negotiation.Retransmit
 def _silent_v1(context: Context, view: AttemptView, fact: negotiation.Retransmits) -> Iterator[model.Cause]:
     """No answer to the first message may mean another version or mode, no answer to the third one another key."""
     mode = view.attempt.mode or context.connection.ike_policy.negotiation_mode
-    is_phase_2 = fact.message > MAIN_AUTH or any(one.phase == 1 for one in view.all_facts_of(negotiation.Established))
+    is_phase_2 = fact.message > MAIN_AUTH or any(
+        established.phase == 1 for established in view.all_facts_of(negotiation.Established)
+    )
     if view.attempt.within_sa or is_phase_2:
         ours = proposals.text(proposals.of_phase(context.connection, 2), 2)
         yield rule_context.cause("esp_proposal_mismatch", context, view, fact, is_certain=False, ours=ours)
@@ -122,7 +130,7 @@ def _silent_after_key_exchange(
     """A Libreswan with another key repeats its message 4, also when it receives nothing on port 4500. A strongSwan with another key sends an
     answer that cannot be decrypted, and does not repeat its message.
     """
-    repeats = [one for one in view.facts_of(negotiation.Retransmits) if one.sender == "device"]
+    repeats = [retransmits for retransmits in view.facts_of(negotiation.Retransmits) if retransmits.sender == "device"]
     may_be_blocked = _floated(view) and not _has_received_on_4500(view)
     if may_be_blocked and not repeats:
         yield rule_context.cause("udp_4500_blocked", context, view, fact)
@@ -141,11 +149,11 @@ def device_went_silent(context: Context, view: AttemptView) -> Iterator[model.Ca
     if not _left_after_our_answer(view.attempt) or not is_over:
         return
     again = [
-        one
-        for one in context.attempts
-        if one.id != view.attempt.id
-        and abs(one.began_at - view.attempt.began_at) < BEGINS_ANEW
-        and _left_after_our_answer(one)
+        attempt
+        for attempt in context.attempts
+        if attempt.id != view.attempt.id
+        and abs(attempt.began_at - view.attempt.began_at) < BEGINS_ANEW
+        and _left_after_our_answer(attempt)
     ]
     if again:
         yield rule_context.cause("psk_missing_on_device", context, view, is_certain=False)

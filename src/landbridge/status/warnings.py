@@ -41,9 +41,13 @@ def find(context: Context) -> tuple[model.Cause, ...]:
 
 def _one_way(context: Context) -> Iterator[model.Cause]:
     """The pair with the most packets, for each direction."""
-    lasting = [one for one in context.seen.one_way_pairs if one.packets >= FEWEST and one.until - one.since >= SHORTEST]
+    lasting = [
+        pair for pair in context.seen.one_way_pairs if pair.packets >= FEWEST and pair.until - pair.since >= SHORTEST
+    ]
     for code, direction in (("nothing_comes_back", "out"), ("nothing_goes_out", "in")):
-        found = max((one for one in lasting if one.direction == direction), key=lambda one: one.packets, default=None)
+        found = max(
+            (pair for pair in lasting if pair.direction == direction), key=lambda pair: pair.packets, default=None
+        )
         if found is not None:
             detail = _which_pair(context, found) + _how_many(context, found)
             yield cause_texts.cause(code, placeholders=context.placeholders, detail=detail)
@@ -72,16 +76,18 @@ def _pair(one: model.ChildSa | model.OneWay) -> tuple[tuple[str, ...], tuple[str
 
 def _refused(context: Context) -> Iterator[model.Cause]:
     """ICMP errors that came through the tunnel in answer to packets that went into it."""
-    many = [one for one in context.seen.refused_packets if one.packets >= FEWEST_REFUSED]
+    many = [refused for refused in context.seen.refused_packets if refused.packets >= FEWEST_REFUSED]
     for code, codes, is_certain in (
         ("device_route_missing", _NO_ROUTE, True),
         ("device_firewall", _FORBIDDEN, True),
         ("device_route_missing", _NO_HOST, False),
     ):
-        found = [one for one in many if one.code in codes]
+        found = [refused for refused in many if refused.code in codes]
         if found:
             lines = (
-                tuple(model.Evidence(at=context.seen_at, line=_line(one)) for one in found) if context.seen_at else ()
+                tuple(model.Evidence(at=context.seen_at, line=_line(refused)) for refused in found)
+                if context.seen_at
+                else ()
             )
             yield cause_texts.cause(
                 code,
@@ -96,29 +102,29 @@ def _path(context: Context) -> Iterator[model.Cause]:
     """The last check of the path of the present configuration, since the tunnel came up."""
     since = rule_context.first_up(context)
     checks = [
-        (one.at, one.id, one.path)
-        for one in context.related.probes
-        if one.path is not None and one.configuration == context.seen.configuration and one.at >= since
+        (result.at, result.id, result.path)
+        for result in context.related.probes
+        if result.path is not None and result.configuration == context.seen.configuration and result.at >= since
     ]
     known = [one for one in checks if one[2].outcome != "unanswered"]
     if not known or known[-1][2].outcome != "black_hole":
         return
-    at, check_id, found = known[-1]
+    at, check_id, path = known[-1]
     detail = (
-        f"an echo of {found.lost} bytes from {found.source} to {found.destination} got no answer, one of {found.passed} bytes did;"
-        f" the tunnel takes packets of {found.mtu} bytes"
+        f"an echo of {path.lost} bytes from {path.source} to {path.destination} got no answer, one of {path.passed} bytes did;"
+        f" the tunnel takes packets of {path.mtu} bytes"
     )
     yield cause_texts.cause(
         "path_mtu",
         placeholders=context.placeholders,
         detail=detail,
-        evidence=(model.Evidence(at=at, line=f"probe {check_id}: {found.finding}"),),
+        evidence=(model.Evidence(at=at, line=f"probe {check_id}: {path.finding}"),),
     )
 
 
-def _line(one: model.RefusedPackets) -> str:
-    said = _CODES.get(one.code, "unreachable")
-    return f"{one.reporter} answered {one.packets} packets to {one.destination} with ICMP {said} (code {one.code})"
+def _line(refused: model.RefusedPackets) -> str:
+    said = _CODES.get(refused.code, "unreachable")
+    return f"{refused.reporter} answered {refused.packets} packets to {refused.destination} with ICMP {said} (code {refused.code})"
 
 
 def _key(context: Context) -> Iterator[model.Cause]:
@@ -130,7 +136,7 @@ def _key(context: Context) -> Iterator[model.Cause]:
     until = _OLD_KEY_UNTIL[context.connection.ike_policy.version].format(
         seconds=context.connection.ike_policy.lifetime_seconds
     )
-    with_new_key = tuple(one for one in context.seen.attempts if not one.within_sa)
+    with_new_key = tuple(attempt for attempt in context.seen.attempts if not attempt.within_sa)
     tried = replace(context, seen=replace(context.seen, attempts=with_new_key))
     for view in reversed(rule_context.views(tried)):
         for cause in attempt_causes.find(tried, view)[:1]:

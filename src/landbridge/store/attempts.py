@@ -76,9 +76,9 @@ def take_from_others(tx: Transaction, gateway_seq: int, connection_seq: int, pee
     at every connection that waits for a device. The other connections lose them.
     """
     numbers = [
-        int(each.id)
-        for each in of_connection(tx, connection_seq)
-        if not each.is_named and each.peer_address == peer_address
+        int(attempt.id)
+        for attempt in of_connection(tx, connection_seq)
+        if not attempt.is_named and attempt.peer_address == peer_address
     ]
     if numbers:
         tx.run(_FORGET, gateway_seq=gateway_seq, connection_seq=connection_seq, numbers=expressions.values(numbers))
@@ -100,15 +100,15 @@ def _record(
         return
     stored = read(tx, owner)
     folded = repeated_attempts.fold(repeated_attempts.add(stored, news))[-KEPT:]
-    gone = {each.id for each in stored} - {each.id for each in folded}
+    gone = {attempt.id for attempt in stored} - {attempt.id for attempt in folded}
     if gone:
         tx.run(_DELETE[table.name], owner=owner, numbers=expressions.values(map(int, gone)))
     tx.run_many(
         _PUT[table.name],
         [
-            {table.columns[0].name: owner, "number": int(each.id), "report": codec.dump(codec.attempt, each)}
-            for each in folded
-            if each not in stored
+            {table.columns[0].name: owner, "number": int(attempt.id), "report": codec.dump(codec.attempt, attempt)}
+            for attempt in folded
+            if attempt not in stored
         ],
     )
 

@@ -101,29 +101,36 @@ def _put_gateway(tx: Transaction, row: gateways.GatewayRow, seen: model.Observat
 def _put_connections(tx: Transaction, gateway_seq: int, seen: model.Observation) -> list[WrittenStatus]:
     """Writes the observations of the connections that have a row."""
     kept = connections.facts(tx, gateway_seq) if seen.connections else {}
-    known = [(one, *kept[one.connection_id]) for one in seen.connections if one.connection_id in kept]
+    known = [
+        (observation, *kept[observation.connection_id])
+        for observation in seen.connections
+        if observation.connection_id in kept
+    ]
     since = codec.milliseconds(seen.seen_at)
-    tx.run_many(_PUT_CONNECTION, [_columns(one, seq, since) for one, seq, _ in known])
-    for one, seq, before in known:
-        attempts.record(tx, seq, one.attempts)
-        if one.waits_for_peer and one.peer_address and before.state != "up" == one.state:
-            attempts.take_from_others(tx, gateway_seq, seq, one.peer_address)
-    return [WrittenStatus(one.connection_id, seq, before, _after(before, one)) for one, seq, before in known]
+    tx.run_many(_PUT_CONNECTION, [_columns(observation, seq, since) for observation, seq, _ in known])
+    for observation, seq, before in known:
+        attempts.record(tx, seq, observation.attempts)
+        if observation.waits_for_peer and observation.peer_address and before.state != "up" == observation.state:
+            attempts.take_from_others(tx, gateway_seq, seq, observation.peer_address)
+    return [
+        WrittenStatus(observation.connection_id, seq, before, _after(before, observation))
+        for observation, seq, before in known
+    ]
 
 
-def _columns(one: model.ConnectionObservation, seq: int, since: int) -> dict[str, Any]:
+def _columns(observation: model.ConnectionObservation, seq: int, since: int) -> dict[str, Any]:
     return {
         "connection_seq": seq,
-        "applied_generation": one.applied_generation,
-        "report": codec.dump_observation(one),
-        "state": one.state,
+        "applied_generation": observation.applied_generation,
+        "report": codec.dump_observation(observation),
+        "state": observation.state,
         "since": since,
     }
 
 
-def _after(before: model.StatusFacts, one: model.ConnectionObservation) -> model.StatusFacts:
-    applied = before.applied if one.applied_generation is None else one.applied_generation
-    return before._replace(applied=applied, state=one.state)
+def _after(before: model.StatusFacts, observation: model.ConnectionObservation) -> model.StatusFacts:
+    applied = before.applied if observation.applied_generation is None else observation.applied_generation
+    return before._replace(applied=applied, state=observation.state)
 
 
 def _lasting(before: model.GatewayReport, now: model.GatewayReport) -> model.GatewayReport:

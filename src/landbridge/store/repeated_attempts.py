@@ -22,44 +22,54 @@ def fold(attempts: Iterable[Attempt]) -> list[Attempt]:
     """
     done: list[Attempt] = []
     failed: dict[Hashable, Attempt] = {}
-    for one in attempts:
-        if one.outcome not in _FAILURES:
-            done += [*failed.values(), one]
+    for attempt in attempts:
+        if attempt.outcome not in _FAILURES:
+            done += [*failed.values(), attempt]
             failed.clear()
             continue
-        before = failed.pop(kind := _kind(one), None)
-        failed[kind] = one if before is None else _sum(before, one)
+        before = failed.pop(kind := _kind(attempt), None)
+        failed[kind] = attempt if before is None else _sum(before, attempt)
     return [*done, *failed.values()]
 
 
 def add(stored: Iterable[Attempt], news: Iterable[Attempt]) -> list[Attempt]:
     """All attempts, oldest first. An attempt that was stored before is not counted again."""
-    found = {int(one.id): one for one in stored}
+    found = {int(attempt.id): attempt for attempt in stored}
     folded: defaultdict[Hashable, list[Attempt]] = defaultdict(list)  # before and after a tunnel that was up
-    for one in found.values():
-        if one.count > 1:
-            folded[_kind(one)].append(one)
-    for one in news:
-        known = found.get(int(one.id))
+    for attempt in found.values():
+        if attempt.count > 1:
+            folded[_kind(attempt)].append(attempt)
+    for attempt in news:
+        known = found.get(int(attempt.id))
         if known is not None:
-            found[int(one.id)] = dataclasses.replace(one, count=known.count, first_began_at=known.first_began_at)
-        elif not folded or not any(_first(same) <= one.began_at <= same.began_at for same in folded[_kind(one)]):
-            found[int(one.id)] = one
+            found[int(attempt.id)] = dataclasses.replace(
+                attempt, count=known.count, first_began_at=known.first_began_at
+            )
+        elif not folded or not any(
+            _first(same) <= attempt.began_at <= same.began_at for same in folded[_kind(attempt)]
+        ):
+            found[int(attempt.id)] = attempt
     return [found[number] for number in sorted(found)]
 
 
-def _sum(before: Attempt, one: Attempt) -> Attempt:
-    return dataclasses.replace(one, count=before.count + one.count, first_began_at=_first(before))
+def _sum(before: Attempt, attempt: Attempt) -> Attempt:
+    return dataclasses.replace(attempt, count=before.count + attempt.count, first_began_at=_first(before))
 
 
-def _first(one: Attempt) -> datetime:
-    return one.first_began_at or one.began_at
+def _first(attempt: Attempt) -> datetime:
+    return attempt.first_began_at or attempt.began_at
 
 
-def _kind(one: Attempt) -> Hashable:
+def _kind(attempt: Attempt) -> Hashable:
     """The attempt without its id and times, and without what differs between repetitions."""
     return dataclasses.replace(
-        one, id="", began_at=_NEVER, ended_at=None, count=1, first_began_at=None, facts=tuple(map(_plain, one.facts))
+        attempt,
+        id="",
+        began_at=_NEVER,
+        ended_at=None,
+        count=1,
+        first_began_at=None,
+        facts=tuple(map(_plain, attempt.facts)),
     )
 
 

@@ -43,8 +43,8 @@ class Registry:
             raise RuntimeError("the processes of this service have different metrics")
         self._memory = memoryview(mmap.mmap(file, 0)).cast("d")
         part = self._memory[number * self._length : (number + 1) * self._length]
-        for one in self.metrics.values():
-            one.move(part[one.first : one.first + one.length])
+        for metric in self.metrics.values():
+            metric.move(part[metric.first : metric.first + metric.length])
 
     def _layout(self) -> int:
         """Assigns a place to every metric: the same in every process, whatever the order of imports. Returns the length of a part."""
@@ -57,10 +57,10 @@ class Registry:
     def totals(self) -> dict[str, list[float]]:
         """The cells of each metric, summed over all processes."""
         if self._memory is None:
-            return {name: list(one.cells) for name, one in self.metrics.items()}
+            return {name: list(metric.cells) for name, metric in self.metrics.items()}
         starts = range(0, len(self._memory), self._length)
         sums = [sum(cells) for cells in zip(*(self._memory[n : n + self._length] for n in starts), strict=True)]
-        return {name: sums[one.first : one.first + one.length] for name, one in self.metrics.items()}
+        return {name: sums[metric.first : metric.first + metric.length] for name, metric in self.metrics.items()}
 
 
 #: The metrics of the modules of this service.

@@ -46,20 +46,20 @@ class AttemptAnswer(schema.Answer):
     facts: list[FactAnswer] = Field(description="the messages with their senders, and what was found in them, in order")
 
 
-def attempt(one: negotiation.Attempt) -> dict[str, Any]:
+def attempt(attempt: negotiation.Attempt) -> dict[str, Any]:
     return shapes.without_none(
-        at=shapes.time(one.updated_at),
-        began_at=shapes.time(one.began_at),
-        count=one.count if one.count > 1 else None,
-        first_began_at=shapes.time(one.first_began_at) if one.first_began_at else None,
-        ended_at=shapes.time(one.ended_at) if one.ended_at else None,
-        began_by=one.began_by,
-        outcome=one.outcome,
-        ike_version=one.ike_version,
-        phase1_negotiation_mode=one.mode,
-        local_address=one.local_address,
-        peer_address=one.peer_address,
-        facts=list(map(fact, one.facts)),
+        at=shapes.time(attempt.updated_at),
+        began_at=shapes.time(attempt.began_at),
+        count=attempt.count if attempt.count > 1 else None,
+        first_began_at=shapes.time(attempt.first_began_at) if attempt.first_began_at else None,
+        ended_at=shapes.time(attempt.ended_at) if attempt.ended_at else None,
+        began_by=attempt.began_by,
+        outcome=attempt.outcome,
+        ike_version=attempt.ike_version,
+        phase1_negotiation_mode=attempt.mode,
+        local_address=attempt.local_address,
+        peer_address=attempt.peer_address,
+        facts=list(map(fact, attempt.facts)),
     )
 
 
@@ -100,7 +100,11 @@ def text(fact: negotiation.Fact) -> str:  # noqa: C901, PLR0912 - a sentence for
         case negotiation.NoConnection(reason="mode"):
             return "no connection has this IKEv1 mode"
         case negotiation.NoConnection():
-            ids = [f"{name} {one}" for name, one in (("local_id", fact.local), ("peer_id", fact.peer)) if one]
+            ids = [
+                f"{name} {identity}"
+                for name, identity in (("local_id", fact.local), ("peer_id", fact.peer))
+                if identity
+            ]
             return f"no connection has {' and '.join(ids) or 'these ids'}"
         case negotiation.PeerIdentity():
             wanted = f", and this connection expects {fact.wanted}" if fact.wanted else ""

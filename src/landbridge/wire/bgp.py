@@ -101,7 +101,8 @@ def session(
         route_limit=value.limit,
         fault=_fault(value.fault) if value.fault else None,
         routes=[
-            {"prefix": one.prefix, "next_hop": one.next_hop, "as_path": one.as_path} for one in value.routes[:ROUTES]
+            {"prefix": route.prefix, "next_hop": route.next_hop, "as_path": route.as_path}
+            for route in value.routes[:ROUTES]
         ],
     )
 

@@ -141,8 +141,8 @@ def check(
 ) -> dict[str, Any]:
     return shapes.without_none(
         valid=not violations,
-        details=[{"field": each.field, "message": each.message} for each in violations],
-        warnings=[{"field": each.field, "message": each.text} for each in warnings],
+        details=[{"field": violation.field, "message": violation.message} for violation in violations],
+        warnings=[{"field": warning.field, "message": warning.text} for warning in warnings],
         vpn_connection=connections.connection(connection) if connection else None,
         generated=list(generated) or None,
         device=_device(side) if side else None,

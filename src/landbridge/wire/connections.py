@@ -238,10 +238,10 @@ def sa_infos(status: model.ConnectionStatus) -> list[dict[str, Any]]:
 
 def logs(status: model.ConnectionStatus) -> list[dict[str, Any]]:
     attempts = status.observation.attempts if status.observation is not None else ()
-    said = sorted(negotiation.lines(fact for each in attempts for fact in each.facts), key=attrgetter("at"))
+    said = sorted(negotiation.lines(fact for attempt in attempts for fact in attempt.facts), key=attrgetter("at"))
     return [
-        {"time": int(each.at.timestamp()), "raw_message": f"{shapes.time(each.at)} {each.line}"}
-        for each in said[-LOG_LINES:]
+        {"time": int(evidence.at.timestamp()), "raw_message": f"{shapes.time(evidence.at)} {evidence.line}"}
+        for evidence in said[-LOG_LINES:]
     ]
 
 
@@ -336,8 +336,8 @@ def diagnosis(
         reason=explanation.reason if explanation else None,
         remedy=explanation.remedy if explanation else None,
         evidence=_evidence(explanation.evidence) if explanation else [],
-        causes=[_cause(one) for one in status.causes],
-        warnings=[*map(str, warnings), *(one.reason for one in status.warnings)],
+        causes=[_cause(cause) for cause in status.causes],
+        warnings=[*map(str, warnings), *(cause.reason for cause in status.warnings)],
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
@@ -370,7 +370,7 @@ def _cause(value: model.Cause) -> dict[str, Any]:
 
 
 def _evidence(lines: Sequence[model.Evidence]) -> list[dict[str, str]]:
-    return [{"at": shapes.time(one.at), "line": one.line} for one in lines]
+    return [{"at": shapes.time(evidence.at), "line": evidence.line} for evidence in lines]
 
 
 def _sa(child: model.ChildSa, seen_at: datetime) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def diagnosis(
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
         connections=_status_counts(counts),
         redundancy=_redundancy(redundancy) if redundancy else None,
-        strangers=[attempts.attempt(one) for one in reversed(strangers)],
+        strangers=[attempts.attempt(attempt) for attempt in reversed(strangers)],
     )
 
 
@@ -117,19 +117,19 @@ def _redundancy(value: model.Redundancy) -> dict[str, Any]:
         "configured": value.is_configured,
         "summary": value.summary,
         "subnets": [
-            {"subnet": one.subnet, "connections": [_carrier(each) for each in one.carriers]}
-            for one in value.subnets[:SHOWN_SUBNETS]
+            {"subnet": carried.subnet, "connections": [_carrier(carrier) for carrier in carried.carriers]}
+            for carried in value.subnets[:SHOWN_SUBNETS]
         ],
         "subnet_count": len(value.subnets),
         "single_failures": [
             shapes.without_none(
-                kind=one.kind,
-                name=one.name,
-                id=one.id,
-                subnets=list(one.subnets[:SHOWN_SUBNETS]),
-                subnet_count=len(one.subnets),
+                kind=failure.kind,
+                name=failure.name,
+                id=failure.id,
+                subnets=list(failure.subnets[:SHOWN_SUBNETS]),
+                subnet_count=len(failure.subnets),
             )
-            for one in value.failures[:SHOWN_FAILURES]
+            for failure in value.failures[:SHOWN_FAILURES]
         ],
     }
 

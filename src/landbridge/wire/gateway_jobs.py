@@ -69,20 +69,20 @@ def job(value: model.GatewayJob, status: model.JobStatus) -> dict[str, Any]:
         expected_time_seconds=_left(status.status),
         error_message=status.failure,
         sub_jobs=[
-            _restart(one, each, value.addresses, status.failure)
-            for one, each in zip(value.restarts, status.statuses, strict=True)
+            _restart(restart, each, value.addresses, status.failure)
+            for restart, each in zip(value.restarts, status.statuses, strict=True)
         ],
     )
 
 
-def _restart(one: model.Restart, status: str, addresses: tuple[str, ...], failure: str | None) -> dict[str, Any]:
+def _restart(restart: model.Restart, status: str, addresses: tuple[str, ...], failure: str | None) -> dict[str, Any]:
     where = " and ".join(addresses)
     return shapes.without_none(
-        id=one.id,
-        job_type=f"{one.kind}: restart on the only node, which interrupts both endpoints, {where}",
+        id=restart.id,
+        job_type=f"{restart.kind}: restart on the only node, which interrupts both endpoints, {where}",
         status=status,
-        created_at=shapes.time(one.created_at),
-        finished_at=_time(one.finished_at),
+        created_at=shapes.time(restart.created_at),
+        finished_at=_time(restart.finished_at),
         expected_time_seconds=_left(status),
         error_message=failure if status == "error" else None,
     )

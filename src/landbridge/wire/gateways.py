@@ -309,7 +309,7 @@ def gateway(
     value: model.VpnGateway, status: model.GatewayStatus | None, used: tuple[int, int], *, shown: bool = True
 ) -> dict[str, Any]:
     """`used`: the numbers of connections and connection groups. Without `shown` it is the shorter answer to a create."""
-    one, two = value.endpoints
+    endpoint, two = value.endpoints
     public, private = (value.network_type == "public") and shown, (value.network_type == "private") and shown
     return shapes.without_none(
         id=value.id,
@@ -329,15 +329,15 @@ def gateway(
         used_connection_number=used[0],
         used_connection_group=used[1],
         enterprise_project_id=value.enterprise_project_id,
-        eip1=_eip(one) if public else None,
+        eip1=_eip(endpoint) if public else None,
         eip2=_eip(two) if public else None,
-        master_eip=_eip(one) if public else None,
+        master_eip=_eip(endpoint) if public else None,
         slave_eip=_eip(two) if public else None,
         created_at=shapes.time(value.created_at) if shown else None,
         updated_at=shapes.time(value.updated_at) if shown else None,
         access_vpc_id=value.access_vpc_id,
         access_subnet_id=value.access_subnet_id,
-        access_private_ip_1=one.address if private else None,
+        access_private_ip_1=endpoint.address if private else None,
         access_private_ip_2=two.address if private else None,
         ha_mode=value.ha_mode,
         policy_template=_template(value.policy_template) if value.policy_template else None,

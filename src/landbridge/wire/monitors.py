@@ -64,4 +64,4 @@ def shown(value: model.ConnectionMonitor) -> dict[str, Any]:
 
 
 def listed(values: Sequence[model.ConnectionMonitor]) -> dict[str, Any]:
-    return {"connection_monitors": [shown(each)["connection_monitor"] for each in values]}
+    return {"connection_monitors": [shown(monitor)["connection_monitor"] for monitor in values]}

@@ -39,12 +39,12 @@ class Parameter:
 def read(parameters: Iterable[Parameter], query: Mapping[str, str]) -> dict[str, Any]:
     """The value of each parameter. Raises Invalid with every violation."""
     values, wrong = {}, []
-    for one in parameters:
+    for parameter in parameters:
         try:
-            values[one.name] = _value(one, query)
+            values[parameter.name] = _value(parameter, query)
         except ValueError:
-            given = query.get(one.name)
-            wrong.append(model.Violation(one.name, f"{given!r} is not allowed", one.allowed))
+            given = query.get(parameter.name)
+            wrong.append(model.Violation(parameter.name, f"{given!r} is not allowed", parameter.allowed))
     if wrong:
         raise errors.Invalid(wrong)
     return values
@@ -52,16 +52,16 @@ def read(parameters: Iterable[Parameter], query: Mapping[str, str]) -> dict[str,
 
 def unknown(parameters: Iterable[Parameter], query: Iterable[str]) -> tuple[str, ...]:
     """The names in a query that are no parameter, each once, with a question mark before it."""
-    known = {one.name for one in parameters}
+    known = {parameter.name for parameter in parameters}
     return tuple(dict.fromkeys(f"?{name}" for name in query if name not in known))
 
 
-def _value(one: Parameter, query: Mapping[str, str]) -> Any:
-    if one.repeated:
+def _value(parameter: Parameter, query: Mapping[str, str]) -> Any:
+    if parameter.repeated:
         pairs = getattr(query, "multi_items", query.items)()  # a mapping alone would give the last one
-        return frozenset(one.read(text) for name, text in pairs if name == one.name and text)
-    text = query.get(one.name, "")
-    return one.read(text) if text else one.default
+        return frozenset(parameter.read(text) for name, text in pairs if name == parameter.name and text)
+    text = query.get(parameter.name, "")
+    return parameter.read(text) if text else parameter.default
 
 
 def integer(name: str, description: str, low: int, high: int, default: int | None = None) -> Parameter:
@@ -176,8 +176,8 @@ ENTERPRISE_PROJECT = strings(
 
 #: Every parameter of a path. The answer to an unknown id is a 404.
 OF_PATHS: Mapping[str, Parameter] = {
-    one.name: one
-    for one in (
+    parameter.name: parameter
+    for parameter in (
         Parameter(
             name="project_id",
             description="the project that the key is for",

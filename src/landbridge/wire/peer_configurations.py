@@ -82,11 +82,11 @@ class SupportedDevices(schema.Answer):
 def supported(devices: Sequence[Device]) -> list[dict[str, Any]]:
     return [
         {
-            "vendor": one.vendor,
-            "type": one.kind,
-            "model": one.family,
-            "platform": one.family,
-            "version": one.versions,
+            "vendor": device.vendor,
+            "type": device.kind,
+            "model": device.family,
+            "platform": device.family,
+            "version": device.versions,
         }
-        for one in devices
+        for device in devices
     ]

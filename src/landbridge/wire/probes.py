@@ -150,7 +150,7 @@ def _result(result: model.ProbeResult) -> dict[str, Any]:
         "local_address": result.local_address,
         "peer_address": result.peer_address or None,
         "packets": result.packets,
-        "answers": [_mode(one) for one in result.answers],
+        "answers": [_mode(answer) for answer in result.answers],
         "peer_id": _identity(result.peer_identity),
         "phase_2_answer": _phase_2(result.phase_2) if result.phase_2 else None,
         "identity_answer": _asked_identity(result.identity) if result.identity else None,
@@ -159,13 +159,13 @@ def _result(result: model.ProbeResult) -> dict[str, Any]:
     }
 
 
-def _mode(one: model.ProbeAnswer) -> dict[str, Any]:
+def _mode(answer: model.ProbeAnswer) -> dict[str, Any]:
     return shapes.without_none(
-        ike_version=one.ike_version,
-        phase1_negotiation_mode=one.mode,
-        outcome=one.outcome,
-        algorithms=_algorithms(one.proposal),
-        notify=one.notify,
+        ike_version=answer.ike_version,
+        phase1_negotiation_mode=answer.mode,
+        outcome=answer.outcome,
+        algorithms=_algorithms(answer.proposal),
+        notify=answer.notify,
     )
 
 
@@ -183,8 +183,8 @@ def _algorithms(proposal: negotiation.Proposal | None) -> dict[str, Any] | None:
     )
 
 
-def _identity(one: negotiation.Identity | None) -> dict[str, Any] | None:
-    return None if one is None else {"type": one.kind, "value": one.value}
+def _identity(identity: negotiation.Identity | None) -> dict[str, Any] | None:
+    return None if identity is None else {"type": identity.kind, "value": identity.value}
 
 
 def _phase_2(one: model.ProbePhase2) -> dict[str, Any]:

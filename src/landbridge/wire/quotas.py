@@ -32,5 +32,5 @@ class Quotas(schema.Answer):
 
 
 def quotas(values: Sequence[model.Quota]) -> dict[str, Any]:
-    resources = [{"type": one.kind, "quota": one.limit or WITHOUT_LIMIT, "used": one.used} for one in values]
+    resources = [{"type": quota.kind, "quota": quota.limit or WITHOUT_LIMIT, "used": quota.used} for quota in values]
     return {"quotas": {"resources": resources}}

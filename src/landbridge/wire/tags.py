@@ -143,7 +143,12 @@ def of_project(found: Sequence[model.Tag]) -> dict[str, Any]:
 
 def resources(found: Sequence[model.TaggedResource], total: int) -> dict[str, Any]:
     listed = [
-        {"resource_id": one.id, "resource_name": one.name, "resource_detail": {}, "tags": shapes.tags(one.tags)}
-        for one in found
+        {
+            "resource_id": resource.id,
+            "resource_name": resource.name,
+            "resource_detail": {},
+            "tags": shapes.tags(resource.tags),
+        }
+        for resource in found
     ]
     return {"resources": listed, "total_count": total}

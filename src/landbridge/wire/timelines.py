@@ -103,11 +103,11 @@ def entry(
     return shapes.without_none(**{"at": shapes.time(at)} | fields)
 
 
-def _attempt(one: model.Attempt, configuration: str) -> dict[str, Any]:
+def _attempt(attempt: model.Attempt, configuration: str) -> dict[str, Any]:
     return {
         "kind": "attempt",
-        "is_current": one.configuration == configuration,
-        "is_named": one.is_named,
-        "within_sa": one.within_sa,
-        **attempts.attempt(one),
+        "is_current": attempt.configuration == configuration,
+        "is_named": attempt.is_named,
+        "within_sa": attempt.within_sa,
+        **attempts.attempt(attempt),
     }

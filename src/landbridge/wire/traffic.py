@@ -69,24 +69,24 @@ def traffic(ring: Ring, since: datetime, until: datetime, found: list[dict[str, 
     }
 
 
-def sample(at: datetime, one: Sample, bits_in: float | None, bits_out: float | None) -> dict[str, Any]:
+def sample(at: datetime, sample: Sample, bits_in: float | None, bits_out: float | None) -> dict[str, Any]:
     return shapes.without_none(
         at=shapes.time(at),
-        observed_seconds=one.observed / 1000,
-        up_seconds=one.up / 1000,
-        bytes_in=one.bytes_in,
-        bytes_out=one.bytes_out,
+        observed_seconds=sample.observed / 1000,
+        up_seconds=sample.up / 1000,
+        bytes_in=sample.bytes_in,
+        bytes_out=sample.bytes_out,
         bits_per_second_in=None if bits_in is None else round(bits_in),
         bits_per_second_out=None if bits_out is None else round(bits_out),
-        nqa=None if one.nqa is None else _echoes(one.nqa),
-        monitor=None if one.monitor is None else _echoes(one.monitor),
+        nqa=None if sample.nqa is None else _echoes(sample.nqa),
+        monitor=None if sample.monitor is None else _echoes(sample.monitor),
     )
 
 
-def _echoes(one: EchoSample) -> dict[str, Any]:
-    rtts = {"rtt_min_ms": one.rtt_min, "rtt_average_ms": one.rtt_average, "rtt_max_ms": one.rtt_max}
+def _echoes(echoes: EchoSample) -> dict[str, Any]:
+    rtts = {"rtt_min_ms": echoes.rtt_min, "rtt_average_ms": echoes.rtt_average, "rtt_max_ms": echoes.rtt_max}
     return shapes.without_none(
-        sent=one.sent,
-        lost=one.lost,
+        sent=echoes.sent,
+        lost=echoes.lost,
         **{name: None if rtt is None else round(rtt / 1000, 3) for name, rtt in rtts.items()},
     )

@@ -67,25 +67,25 @@ class OneUpdateCheck(schema.Answer):
     request_id: str
 
 
-def check_create(found: model.CheckResult) -> dict[str, Any]:
+def check_create(result: model.CheckResult) -> dict[str, Any]:
     return {
-        "valid": not found.violations,
-        "details": [{"field": each.field, "message": each.message} for each in found.violations],
-        "warnings": [{"field": each.field, "message": each.text} for each in found.warnings],
+        "valid": not result.violations,
+        "details": [{"field": violation.field, "message": violation.message} for violation in result.violations],
+        "warnings": [{"field": warning.field, "message": warning.text} for warning in result.warnings],
     }
 
 
-def check(found: model.CheckResult, render: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+def check(result: model.CheckResult, render: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """`render`: a resource as its GET has it."""
     changes = []
-    if found.before is not None:
-        changes = list(_changes(render(found.before), render(found.after), ""))
+    if result.before is not None:
+        changes = list(_changes(render(result.before), render(result.after), ""))
     return shapes.without_none(
-        **check_create(found),
-        changes=[*changes, *([{"field": "psk"}] if found.rekeys else [])],
-        tunnel_effect=found.tunnel_effect,
-        effect=found.effect or None,
-        disturbed=[{"id": id_, "name": name} for id_, name in found.disturbed],
+        **check_create(result),
+        changes=[*changes, *([{"field": "psk"}] if result.rekeys else [])],
+        tunnel_effect=result.tunnel_effect,
+        effect=result.effect or None,
+        disturbed=[{"id": id_, "name": name} for id_, name in result.disturbed],
     )
 
 

@@ -89,11 +89,11 @@ class Simulated:
         if observed.exists and observed.restarts < prepared.restarts:
             steps, observed = [Step(verb="restart", generation=prepared.restarts)], State(True)
         desired_ids = {c.id: c for c in prepared.connections}
-        for one in prepared.connections:
-            loaded = observed.tunnels.get(one.id)
-            simulate = one.simulate or "active"
-            if loaded is None or (loaded.generation, loaded.simulate) != (one.generation, simulate):
-                steps.append(Step(verb="load", connection_id=one.id, generation=one.generation, simulate=simulate))
+        for spec in prepared.connections:
+            loaded = observed.tunnels.get(spec.id)
+            simulate = spec.simulate or "active"
+            if loaded is None or (loaded.generation, loaded.simulate) != (spec.generation, simulate):
+                steps.append(Step(verb="load", connection_id=spec.id, generation=spec.generation, simulate=simulate))
         return steps + [Step(verb="unload", connection_id=i) for i in sorted(observed.tunnels) if i not in desired_ids]
 
     def apply(self, gateway_id: str, step: Step) -> None:
@@ -143,13 +143,13 @@ class Simulated:
             ),
             present=frozenset(observed.tunnels),
             connections=tuple(
-                _report(one, observed.tunnels.get(one.id), failures.get(one.id) or failures.get(None))
-                for one in (prepared.connections if prepared is not None else ())
+                _report(spec, observed.tunnels.get(spec.id), failures.get(spec.id) or failures.get(None))
+                for spec in (prepared.connections if prepared is not None else ())
             ),
             probes=tuple(
-                script.probe(one, one.probe, observed.tunnels[one.id].simulate, now)
-                for one in (prepared.connections if prepared is not None else ())
-                if one.probe is not None and one.id in observed.tunnels
+                script.probe(spec, spec.probe, observed.tunnels[spec.id].simulate, now)
+                for spec in (prepared.connections if prepared is not None else ())
+                if spec.probe is not None and spec.id in observed.tunnels
             ),
         )
 
@@ -165,26 +165,26 @@ class Simulated:
             stop.wait(script.NEGOTIATION_SECONDS / 5)
 
 
-def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | None) -> model.ConnectionObservation:
-    blank = model.ConnectionObservation(connection_id=one.id, failure=failure, expected_children=1)
-    uncarried = model.uncarried(one.connection, model.abilities_of("simulated", "userland"))
+def _report(spec: model.DesiredConnection, tunnel: Tunnel | None, failure: str | None) -> model.ConnectionObservation:
+    blank = model.ConnectionObservation(connection_id=spec.id, failure=failure, expected_children=1)
+    uncarried = model.uncarried(spec.connection, model.abilities_of("simulated", "userland"))
     if uncarried is not None:
-        return replace(blank, applied_generation=one.generation, refused=uncarried.text)
-    if one.connection.style == "bgp" and one.peer_asn is None:
-        return replace(blank, applied_generation=one.generation, refused="the customer gateway has no bgp_asn")
-    if failure is not None or tunnel is None or tunnel.generation != one.generation:
+        return replace(blank, applied_generation=spec.generation, refused=uncarried.text)
+    if spec.connection.style == "bgp" and spec.peer_asn is None:
+        return replace(blank, applied_generation=spec.generation, refused="the customer gateway has no bgp_asn")
+    if failure is not None or tunnel is None or tunnel.generation != spec.generation:
         return blank
-    loaded = partial(replace, blank, applied_generation=tunnel.generation, local_id=one.connection.ike_policy.local_id)
+    loaded = partial(replace, blank, applied_generation=tunnel.generation, local_id=spec.connection.ike_policy.local_id)
     if tunnel.simulate == "error":
         return loaded(refused="the simulated engine was asked to refuse it")
-    if one.peer_address is None and one.simulate is None:
+    if spec.peer_address is None and spec.simulate is None:
         return loaded(waits_for_peer=True)
     elapsed = time.monotonic() - tunnel.loaded_at
     loaded = partial(
         loaded,
-        monitor=script.monitor(one, tunnel.simulate, tunnel.since) if one.connection.monitor_id is not None else None,
+        monitor=script.monitor(spec, tunnel.simulate, tunnel.since) if spec.connection.monitor_id is not None else None,
         configuration=script.configuration(tunnel.generation, tunnel.simulate),
-        attempts=script.attempts(one, tunnel.simulate, tunnel.spi, tunnel.since, elapsed),
+        attempts=script.attempts(spec, tunnel.simulate, tunnel.spi, tunnel.since, elapsed),
     )
     if elapsed < script.NEGOTIATION_SECONDS:
         return loaded()
@@ -193,12 +193,12 @@ def _report(one: model.DesiredConnection, tunnel: Tunnel | None, failure: str | 
     return loaded(
         ike_established=True,
         ike_proposal="simulated",
-        peer_id=one.connection.ike_policy.peer_id,
-        peer_address=one.peer_address or script.ROAMING_PEER,
-        children=(_child(one, tunnel),),
-        routes=() if one.connection.style == "bgp" else tuple(sorted(_destinations(one.connection))),
-        nqa=script.nqa(one, tunnel.since) if one.connection.enable_nqa else None,
-        bgp=script.bgp_session(one, tunnel.simulate, tunnel.since) if one.connection.style == "bgp" else None,
+        peer_id=spec.connection.ike_policy.peer_id,
+        peer_address=spec.peer_address or script.ROAMING_PEER,
+        children=(_child(spec, tunnel),),
+        routes=() if spec.connection.style == "bgp" else tuple(sorted(_destinations(spec.connection))),
+        nqa=script.nqa(spec, tunnel.since) if spec.connection.enable_nqa else None,
+        bgp=script.bgp_session(spec, tunnel.simulate, tunnel.since) if spec.connection.style == "bgp" else None,
     )
 
 
@@ -206,11 +206,11 @@ def _destinations(connection: model.Connection) -> set[str]:
     return {*(connection.peer_subnets or ()), *(net for rule in connection.policy_rules for net in rule.destinations)}
 
 
-def _child(one: model.DesiredConnection, tunnel: Tunnel) -> model.ChildSa:
+def _child(spec: model.DesiredConnection, tunnel: Tunnel) -> model.ChildSa:
     return model.ChildSa(
         rule="0",
         local_ts=("0.0.0.0/0",),
-        remote_ts=one.connection.peer_subnets or ("0.0.0.0/0",),
+        remote_ts=spec.connection.peer_subnets or ("0.0.0.0/0",),
         spi_in=tunnel.spi[:8],
         spi_out=tunnel.spi[8:],
         proposal="simulated",

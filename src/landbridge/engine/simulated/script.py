@@ -41,24 +41,24 @@ def configuration(generation: int, simulate: str) -> str:
 
 
 def attempts(
-    one: model.DesiredConnection, simulate: str, spi: str, loaded_at: datetime, elapsed: float
+    spec: model.DesiredConnection, simulate: str, spi: str, loaded_at: datetime, elapsed: float
 ) -> tuple[negotiation.Attempt, ...]:
     """The last attempts of a connection that was loaded `elapsed` seconds ago."""
     if simulate in FAILURES:  # who sees DOWN asks why at once
         elapsed = max(elapsed, NEGOTIATION_SECONDS)
     last = int(elapsed // RETRY_SECONDS) if simulate in FAILURES else 0
-    said = _said(one, simulate, spi)
+    said = _said(spec, simulate, spi)
     return tuple(
-        _attempt(one, simulate, said, loaded_at + timedelta(seconds=number * RETRY_SECONDS), left)
+        _attempt(spec, simulate, said, loaded_at + timedelta(seconds=number * RETRY_SECONDS), left)
         for number in range(max(0, last - KEPT + 1), last + 1)
         if (left := elapsed - number * RETRY_SECONDS) >= 0
     )
 
 
 def _attempt(
-    one: model.DesiredConnection, simulate: str, said: list[_Say], began_at: datetime, elapsed: float
+    spec: model.DesiredConnection, simulate: str, said: list[_Say], began_at: datetime, elapsed: float
 ) -> negotiation.Attempt:
-    policy, over = one.connection.ike_policy, elapsed >= NEGOTIATION_SECONDS
+    policy, over = spec.connection.ike_policy, elapsed >= NEGOTIATION_SECONDS
     pause = NEGOTIATION_SECONDS / max(1, len(said) - 1)
     facts = tuple(
         kind(at=began_at + timedelta(seconds=place * pause), line=line, **fields)
@@ -66,13 +66,13 @@ def _attempt(
         if place * pause <= elapsed + 1e-6
     )
     return negotiation.Attempt(
-        id=str(int(began_at.timestamp() * 1000) * 1000 + zlib.crc32(one.id.encode()) % 1000),
-        configuration=configuration(one.generation, simulate),
+        id=str(int(began_at.timestamp() * 1000) * 1000 + zlib.crc32(spec.id.encode()) % 1000),
+        configuration=configuration(spec.generation, simulate),
         began_at=began_at,
         ended_at=began_at + timedelta(seconds=NEGOTIATION_SECONDS) if over else None,
-        began_by=_caller(one, simulate),
-        peer_address=one.peer_address or ROAMING_PEER,
-        local_address=one.local_address,
+        began_by=_caller(spec, simulate),
+        peer_address=spec.peer_address or ROAMING_PEER,
+        local_address=spec.local_address,
         ike_version=policy.version,
         mode=policy.negotiation_mode if policy.version == "v1" else None,
         outcome=FAILURES.get(simulate, "up") if over else None,
@@ -80,20 +80,20 @@ def _attempt(
     )
 
 
-def probe(one: model.DesiredConnection, order: model.ProbeOrder, simulate: str, at: datetime) -> model.ProbeResult:
+def probe(spec: model.DesiredConnection, order: model.ProbeOrder, simulate: str, at: datetime) -> model.ProbeResult:
     """The result of a probe of the simulated device."""
     result = model.ProbeResult(
         id=order.id,
-        connection_id=one.id,
+        connection_id=spec.id,
         at=at,
         reason="order",
         configuration="",
-        local_address=one.local_address,
-        peer_address=one.peer_address or "",
+        local_address=spec.local_address,
+        peer_address=spec.peer_address or "",
     )
     if order.path:
-        return dataclasses.replace(result, packets=3, path=_path(one))
-    return dataclasses.replace(result, answers=(_probe_answer(one.connection.ike_policy, simulate),))
+        return dataclasses.replace(result, packets=3, path=_path(spec))
+    return dataclasses.replace(result, answers=(_probe_answer(spec.connection.ike_policy, simulate),))
 
 
 def _probe_answer(policy: model.IkePolicy, simulate: str) -> model.ProbeAnswer:
@@ -112,18 +112,18 @@ def _probe_answer(policy: model.IkePolicy, simulate: str) -> model.ProbeAnswer:
     )
 
 
-def nqa(one: model.DesiredConnection, since: datetime) -> model.Reachability | None:
+def nqa(spec: model.DesiredConnection, since: datetime) -> model.Reachability | None:
     """The echoes through a tunnel that is up since NEGOTIATION_SECONDS after `since`; None without inner addresses."""
-    inner = traffic_selectors.inner_addresses(one.connection)
+    inner = traffic_selectors.inner_addresses(spec.connection)
     if inner is None:
         return None
     source, destination = (address.split("/")[0] for address in inner)
     return _reachability(source, destination, since + timedelta(seconds=NEGOTIATION_SECONDS), answers=True)
 
 
-def monitor(one: model.DesiredConnection, simulate: str, since: datetime) -> model.Reachability:
+def monitor(spec: model.DesiredConnection, simulate: str, since: datetime) -> model.Reachability:
     """The echoes outside of the tunnel. A device that is `down` does not answer them either."""
-    return _reachability(one.local_address, one.peer_address or ROAMING_PEER, since, answers=simulate != "down")
+    return _reachability(spec.local_address, spec.peer_address or ROAMING_PEER, since, answers=simulate != "down")
 
 
 def _reachability(source: str, destination: str, since: datetime, *, answers: bool) -> model.Reachability:
@@ -143,29 +143,29 @@ def _reachability(source: str, destination: str, since: datetime, *, answers: bo
     )
 
 
-def _path(one: model.DesiredConnection) -> model.ProbePath:
+def _path(spec: model.DesiredConnection) -> model.ProbePath:
     """The simulated tunnel takes packets of 1438 bytes, and all of them pass."""
-    local, peer = one.connection.tunnel_local_address, one.connection.tunnel_peer_address
+    local, peer = spec.connection.tunnel_local_address, spec.connection.tunnel_peer_address
     return model.ProbePath(
         outcome="passes",
         mtu=1438,
         passed=1438,
-        source=(local or one.local_address).split("/")[0],
-        destination=(peer or one.peer_address or "").split("/")[0] or None,
+        source=(local or spec.local_address).split("/")[0],
+        destination=(peer or spec.peer_address or "").split("/")[0] or None,
     )
 
 
-def bgp_session(one: model.DesiredConnection, simulate: str, since: datetime) -> model.BgpSession:
+def bgp_session(spec: model.DesiredConnection, simulate: str, since: datetime) -> model.BgpSession:
     """The session of a tunnel that is up. The device announces the peer subnets; for `down:bgp` it has another ASN."""
     since += timedelta(seconds=NEGOTIATION_SECONDS)
-    asn, (_, inner) = one.peer_asn or 0, traffic_selectors.inner_addresses(one.connection) or ("", "")
+    asn, (_, inner) = spec.peer_asn or 0, traffic_selectors.inner_addresses(spec.connection) or ("", "")
     if simulate == "down:bgp":
         other = asn + 10 if asn + 10 <= allowed_values.ASN.high else asn - 10
         text = f"BGP Error: Bad peer AS: {other}"
         fault = model.BgpFault(code="wrong_device_asn", text=text, asn=other, at=since)
         return model.BgpSession(state="idle", since=since, fault=fault)
     next_hop = inner.split("/")[0]
-    prefixes = sorted(one.connection.peer_subnets or (OTHER_SUBNET,))
+    prefixes = sorted(spec.connection.peer_subnets or (OTHER_SUBNET,))
     return model.BgpSession(
         state="established",
         since=since,
@@ -184,26 +184,28 @@ def _other_encryption(policy: model.IkePolicy) -> str:
     return "aes-128" if policy.encryption_algorithm == "aes-256" else "aes-256"
 
 
-def _caller(one: model.DesiredConnection, simulate: str) -> negotiation.Party:
+def _caller(spec: model.DesiredConnection, simulate: str) -> negotiation.Party:
     """Who begins the negotiation. The responder sees the values of both sides."""
-    return "us" if one.peer_address is not None and simulate in ("active", "down", "down:bgp") else "device"
+    return "us" if spec.peer_address is not None and simulate in ("active", "down", "down:bgp") else "device"
 
 
-def _said(one: model.DesiredConnection, simulate: str, spi: str) -> list[_Say]:
+def _said(spec: model.DesiredConnection, simulate: str, spi: str) -> list[_Say]:
     if simulate == "down":
-        return [*_first_message(one, simulate), *_silence()]
+        return [*_first_message(spec, simulate), *_silence()]
     if simulate == "down:proposal":
-        return [*_first_message(one, simulate), _other_proposals(one)]
+        return [*_first_message(spec, simulate), _other_proposals(spec)]
     if simulate == "down:psk":
-        return [*_first_message(one, simulate), *_answer(one, simulate), _other_key(one)]
-    begun = [*_first_message(one, simulate), *_answer(one, simulate), *_phase_1(one)]
-    return [*begun, _other_subnets(one) if simulate == "down:selectors" else _child(one, spi)]
+        return [*_first_message(spec, simulate), *_answer(spec, simulate), _other_key(spec)]
+    begun = [*_first_message(spec, simulate), *_answer(spec, simulate), *_phase_1(spec)]
+    return [*begun, _other_subnets(spec) if simulate == "down:selectors" else _child(spec, spi)]
 
 
-def _message(one: model.DesiredConnection, simulate: str, payloads: str, *, is_request: bool) -> _Say:
+def _message(spec: model.DesiredConnection, simulate: str, payloads: str, *, is_request: bool) -> _Say:
     first = {None: "IKE_SA_INIT", "main": "ID_PROT", "aggressive": "AGGRESSIVE"}
-    exchange = first[one.connection.ike_policy.negotiation_mode if one.connection.ike_policy.version == "v1" else None]
-    by_us = (_caller(one, simulate) == "us") is is_request
+    exchange = first[
+        spec.connection.ike_policy.negotiation_mode if spec.connection.ike_policy.version == "v1" else None
+    ]
+    by_us = (_caller(spec, simulate) == "us") is is_request
     line = (
         f"{'generating' if by_us else 'parsed'} {exchange} {'request' if is_request else 'response'} 0 [ {payloads} ]"
     )
@@ -220,12 +222,12 @@ def _message(one: model.DesiredConnection, simulate: str, payloads: str, *, is_r
     )
 
 
-def _first_message(one: model.DesiredConnection, simulate: str) -> list[_Say]:
-    return [_message(one, simulate, "SA KE No", is_request=True)]
+def _first_message(spec: model.DesiredConnection, simulate: str) -> list[_Say]:
+    return [_message(spec, simulate, "SA KE No", is_request=True)]
 
 
-def _answer(one: model.DesiredConnection, simulate: str) -> list[_Say]:
-    return [_message(one, simulate, "SA KE No", is_request=False)]
+def _answer(spec: model.DesiredConnection, simulate: str) -> list[_Say]:
+    return [_message(spec, simulate, "SA KE No", is_request=False)]
 
 
 def _silence() -> list[_Say]:
@@ -237,9 +239,9 @@ def _silence() -> list[_Say]:
     return [*repeated, (negotiation.Retransmits, "giving up after 5 retransmits", sent | {"count": 5, "gave_up": True})]
 
 
-def _other_proposals(one: model.DesiredConnection) -> _Say:
+def _other_proposals(spec: model.DesiredConnection) -> _Say:
     """The device has another encryption algorithm."""
-    policy = one.connection.ike_policy
+    policy = spec.connection.ike_policy
     hashes = (policy.authentication_algorithm,)
     integrity = () if policy.is_gcm else hashes
     groups = (policy.dh_group or "",)
@@ -253,45 +255,45 @@ def _shown(proposal: Proposal) -> str:
     return "IKE:" + "/".join((*proposal.encryption, *proposal.integrity, *proposal.prf, *proposal.groups))
 
 
-def _other_key(one: model.DesiredConnection) -> _Say:
-    ours, theirs = _ids(one)
+def _other_key(spec: model.DesiredConnection) -> _Say:
+    ours, theirs = _ids(spec)
     line = f"tried 1 shared key for '{ours}' - '{theirs}', but MAC mismatched"
     return negotiation.KeyMismatch, line, {"problem": "differs"}
 
 
-def _ids(one: model.DesiredConnection) -> tuple[str, str]:
-    policy, peer = one.connection.ike_policy, one.peer_address or ROAMING_PEER
-    return policy.local_id or one.local_address, policy.peer_id or peer
+def _ids(spec: model.DesiredConnection) -> tuple[str, str]:
+    policy, peer = spec.connection.ike_policy, spec.peer_address or ROAMING_PEER
+    return policy.local_id or spec.local_address, policy.peer_id or peer
 
 
-def _phase_1(one: model.DesiredConnection) -> list[_Say]:
-    ours, theirs = _ids(one)
-    got = Identity(kind=one.connection.ike_policy.peer_id_type or "ip", value=theirs)
-    ends = f"{one.local_address}[{ours}]...{one.peer_address or ROAMING_PEER}[{theirs}]"
+def _phase_1(spec: model.DesiredConnection) -> list[_Say]:
+    ours, theirs = _ids(spec)
+    got = Identity(kind=spec.connection.ike_policy.peer_id_type or "ip", value=theirs)
+    ends = f"{spec.local_address}[{ours}]...{spec.peer_address or ROAMING_PEER}[{theirs}]"
     return [
         (
             negotiation.PeerIdentity,
             f"authentication of '{theirs}' with pre-shared key successful",
             {"got": got},
         ),
-        (negotiation.Established, f"IKE_SA {one.id}[1] established between {ends}", {"phase": 1}),
+        (negotiation.Established, f"IKE_SA {spec.id}[1] established between {ends}", {"phase": 1}),
     ]
 
 
-def _other_subnets(one: model.DesiredConnection) -> _Say:
+def _other_subnets(spec: model.DesiredConnection) -> _Say:
     asked = Selectors(local=("0.0.0.0/0",), remote=(OTHER_SUBNET,))
     words = (
         f"no matching CHILD_SA config found for {OTHER_SUBNET} === 0.0.0.0/0"
-        if one.connection.ike_policy.version == "v1"
+        if spec.connection.ike_policy.version == "v1"
         else f"traffic selectors 0.0.0.0/0 === {OTHER_SUBNET} unacceptable"
     )
     return negotiation.SelectorsRefused, words, {"asked": (asked,)}
 
 
-def _child(one: model.DesiredConnection, spi: str) -> _Say:
-    subnets = one.connection.peer_subnets or ("0.0.0.0/0",)
+def _child(spec: model.DesiredConnection, spi: str) -> _Say:
+    subnets = spec.connection.peer_subnets or ("0.0.0.0/0",)
     line = (
-        f"CHILD_SA {one.id}.0{{1}} established with SPIs {spi[:8]}_i {spi[8:]}_o"
+        f"CHILD_SA {spec.id}.0{{1}} established with SPIs {spi[:8]}_i {spi[8:]}_o"
         f" and TS 0.0.0.0/0 === {' '.join(subnets)}"
     )
     return negotiation.Established, line, {"phase": 2, "selectors": Selectors(local=("0.0.0.0/0",), remote=subnets)}

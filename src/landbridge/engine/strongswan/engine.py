@@ -453,7 +453,7 @@ class StrongSwan:
         """
         failed = [
             *_failed("gateway", sorted(self.gateways()), self._stop),
-            *_failed("what is left of", [one.name for one in self.orphans()], self._stop_orphan),
+            *_failed("what is left of", [orphan.name for orphan in self.orphans()], self._stop_orphan),
         ]
         if failed:
             raise base.StepFailed("; ".join(failed))

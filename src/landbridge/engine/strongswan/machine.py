@@ -54,8 +54,8 @@ def check(folder: Path, underlay: str | None, plane: model.Plane) -> None:
 def strongswan_version() -> str:
     """The version that `swanctl` of the same packages prints: charon-systemd knows no `--version` and would start."""
     done = subprocess.run(["swanctl", "--help"], capture_output=True, text=True, check=False)  # noqa: S607
-    found = re.search(r"strongSwan (\S+) swanctl", done.stdout + done.stderr)
-    return found[1] if found else "unknown"
+    match = re.search(r"strongSwan (\S+) swanctl", done.stdout + done.stderr)
+    return match[1] if match else "unknown"
 
 
 def forwards(underlay: str | None) -> bool:

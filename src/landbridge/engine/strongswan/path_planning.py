@@ -34,7 +34,7 @@ def plan(target: Target, current: state.GatewayState) -> Iterator[steps.CheckPat
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
     found = [
         check
-        for spec in sorted(target.desired.connections, key=lambda one: one.probe is None or not one.probe.path)
+        for spec in sorted(target.desired.connections, key=lambda spec: spec.probe is None or not spec.probe.path)
         if spec.id in target.supported and (check := _check(target, spec, sas[spec.id], secrets[spec.id], current))
     ]
     if found:

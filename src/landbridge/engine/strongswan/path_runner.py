@@ -44,7 +44,7 @@ class PathRunner:
 
     def start(self, gateway_id: str, step: steps.CheckPaths) -> None:
         with self._lock:
-            self._checking[gateway_id] = {one.connection_id for one in step.checks}
+            self._checking[gateway_id] = {check.connection_id for check in step.checks}
         threading.Thread(target=self._run, args=(gateway_id, step), name="paths", daemon=True).start()
 
     def _run(self, gateway_id: str, step: steps.CheckPaths) -> None:
@@ -52,11 +52,13 @@ class PathRunner:
         try:
             found = _checked(gateway_id, step)
         except failures.ERRORS as error:
-            found = dict.fromkeys((one.connection_id for one in step.checks), failures.text(error))
+            found = dict.fromkeys((check.connection_id for check in step.checks), failures.text(error))
         except Exception:
             log.exception("gateway %s: the check of paths failed", gateway_id)
-            found = dict.fromkeys((one.connection_id for one in step.checks), "a fault of the service; its log has it")
-        results = {one.connection_id: _result(one, found.get(one.connection_id), at) for one in step.checks}
+            found = dict.fromkeys(
+                (check.connection_id for check in step.checks), "a fault of the service; its log has it"
+            )
+        results = {check.connection_id: _result(check, found.get(check.connection_id), at) for check in step.checks}
         with self._lock:
             kept = results.keys() & self._checking.pop(gateway_id)
             known = dict(self._results.get(gateway_id, {}))
@@ -73,12 +75,15 @@ def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.Pa
     searches: dict[str, tuple[str, path_check.Search]] = {}
     failed: dict[str, str] = {}
     with namespace.inside(names.namespace(gateway_id), lambda _: icmp.EchoSocket()) as opened:
-        for one in step.checks:
+        for check in step.checks:
             try:
-                if one.targets:
-                    searches[one.connection_id] = one.device, path_check.search(one.targets, opened.mtu(one.device))
+                if check.targets:
+                    searches[check.connection_id] = (
+                        check.device,
+                        path_check.search(check.targets, opened.mtu(check.device)),
+                    )
             except OSError as error:
-                failed[one.connection_id] = f"{one.device}: {failures.text(error)}"
+                failed[check.connection_id] = f"{check.device}: {failures.text(error)}"
         return path_check.run(opened, searches) | failed
 
 

@@ -39,7 +39,7 @@ def plan(target: Target, current: state.GatewayState) -> Iterator[steps.AskDevic
     configs = {config.connection_id: config for config in target.configs}
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
     places, asked = current.probes.places, set[str]()
-    for spec in sorted(target.desired.connections, key=lambda one: one.probe is None):
+    for spec in sorted(target.desired.connections, key=lambda spec: spec.probe is None):
         if places == 0 or spec.id in current.probes.asking or spec.peer_address in asked:
             continue
         config, own = configs.get(spec.id), (sas[spec.id], secrets[spec.id])
@@ -54,9 +54,9 @@ def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult
     """The results that the store does not have yet."""
     probed = {spec.id: spec.probed.id if spec.probed else None for spec in target.desired.connections}
     return tuple(
-        one
-        for one in current.probes.results.values()
-        if one.connection_id in probed and probed[one.connection_id] != one.id
+        result
+        for result in current.probes.results.values()
+        if result.connection_id in probed and probed[result.connection_id] != result.id
     )
 
 
@@ -140,7 +140,7 @@ def _automatic(
         return None
     if len(current.probes.asked_at.get(spec.peer_address, ())) >= AUTOMATIC_AN_HOUR:
         return None
-    attempts = [one for one in current.ike.attempts.get(spec.id, ()) if one.configuration == configuration]
+    attempts = [attempt for attempt in current.ike.attempts.get(spec.id, ()) if attempt.configuration == configuration]
     first = _asks_first(spec, attempts)
     return _ask(spec, configuration=configuration, question=_question(spec, first)) if first else None
 
@@ -184,11 +184,11 @@ def _asks_first(spec: model.DesiredConnection, attempts: Sequence[model.Attempt]
     probe. A device that refused is asked in our own version. A device that did not answer is asked when it sent something else. In IKEv1 it
     is asked in the other version, since Libreswan does not answer in a version or mode that it does not have.
     """
-    ours = [one for one in attempts if one.began_by == "us" and not one.within_sa]
-    if not ours or any(_is_exact(fact) for one in attempts for fact in one.facts):
+    ours = [attempt for attempt in attempts if attempt.began_by == "us" and not attempt.within_sa]
+    if not ours or any(_is_exact(fact) for attempt in attempts for fact in attempt.facts):
         return None
     version: model.IkeVersion = spec.connection.ike_policy.version
-    last = next((one for one in reversed(ours) if one.outcome is not None), ours[-1])
+    last = next((attempt for attempt in reversed(ours) if attempt.outcome is not None), ours[-1])
     if any(
         isinstance(fact, negotiation.Refusal)
         and fact.sender == "device"
@@ -201,7 +201,7 @@ def _asks_first(spec: model.DesiredConnection, attempts: Sequence[model.Attempt]
         return None
     if version == "v1":
         return "v2"
-    return version if any(_is_heard(one) for one in attempts) else None
+    return version if any(_is_heard(attempt) for attempt in attempts) else None
 
 
 def _is_main_mode(spec: model.DesiredConnection) -> bool:

@@ -134,7 +134,7 @@ def _ask(gateway_id: str, step: steps.AskDevice, result: model.ProbeResult) -> m
 
 def describe(result: model.ProbeResult) -> str:
     """A line for the log: `probe of 198.51.100.2, 2 packets: v2 chosen aes-256 sha2-384 group20`."""
-    parts = [_answer(one) for one in result.answers]
+    parts = [_answer(answer) for answer in result.answers]
     if result.phase_2 is not None:
         parts.append(f"phase 2 {_words(result.phase_2.outcome, result.phase_2.notify, result.phase_2.proposal)}")
     if result.identity is not None:

@@ -50,7 +50,7 @@ def _connections(
     desired = targets.desired_tunnels(target, current)
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
     first = tunnels.preferred_priorities(current.network.tunnels.values())
-    sessions = {each.connection_id: each for each in target.bgp.sessions} if target.bgp else {}
+    sessions = {session.connection_id: session for session in target.bgp.sessions} if target.bgp else {}
     for spec in target.desired.connections:
         if spec.id in target.refused:
             yield _refusal(spec, target.refused[spec.id])
@@ -93,7 +93,7 @@ def _session(name: str, current: BgpState) -> model.BgpSession:
 
 def _learned_routes(current: state.GatewayState, observed: tunnels.Tunnel) -> list[str]:
     """The learned networks that lead into the tunnel. The kernel asks for a static route first, and takes a wider one too."""
-    static = {subnets.parse_net(net) for each in current.network.tunnels.values() for net, _ in each.routes}
+    static = {subnets.parse_net(net) for tunnel in current.network.tunnels.values() for net, _ in tunnel.routes}
     lengths = {net.prefixlen for net in static}
     learned = (
         subnets.parse_net(net) for link, net in current.network.learned_routes if link == tunnels.name(observed.if_id)
@@ -216,7 +216,7 @@ def _connection(
         routes=tuple(sorted(_selected(children) if routes is None else routes)),
         attempts=attempts,
         configuration=configuration,
-        refused_packets=tuple(sorted(refused, key=lambda one: -one.packets))[:SHOWN_REFUSALS],
+        refused_packets=tuple(sorted(refused, key=lambda refused: -refused.packets))[:SHOWN_REFUSALS],
         nqa=echo.nqa.get(spec.id),
         monitor=echo.monitor.get(spec.id),
         daemon_died_at=daemon_died_at,
@@ -228,12 +228,12 @@ def _refused(
 ) -> Iterator[model.RefusedPackets]:
     """On the userland data plane all tunnels share one interface, so the networks behind a tunnel tell whose packets were refused."""
     link = tunnels.interface(spec.if_id, plane)
-    mine = [one for one in current.network.refused if one.link == link]
+    mine = [refused for refused in current.network.refused if refused.link == link]
     nets = [subnets.parse_net(net) for net in tunnels.destinations(spec.connection)] if mine else []
-    for one in mine:
-        if plane == "kernel" or any(subnets.parse_host(one.destination).subnet_of(net) for net in nets):
+    for refused in mine:
+        if plane == "kernel" or any(subnets.parse_host(refused.destination).subnet_of(net) for net in nets):
             yield model.RefusedPackets(
-                reporter=one.reporter, destination=one.destination, code=one.code, packets=one.packets
+                reporter=refused.reporter, destination=refused.destination, code=refused.code, packets=refused.packets
             )
 
 

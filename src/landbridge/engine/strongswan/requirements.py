@@ -116,8 +116,8 @@ def _bird() -> Requirement:
     if not Path(paths.BIRD).exists():
         return Requirement(name="BIRD", state="warning", found="no", remedy=_NO_BIRD)
     done = subprocess.run([paths.BIRD, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
-    found = re.search(r"version (\S+)", done.stdout + done.stderr)
-    version = found[1] if found else "unknown"
+    match = re.search(r"version (\S+)", done.stdout + done.stderr)
+    version = match[1] if match else "unknown"
     if version.startswith("2."):
         return Requirement(name="BIRD", found=version)
     return Requirement(name="BIRD", state="warning", found=version, remedy="apt-get install bird2: BIRD 2 is needed")
@@ -162,14 +162,14 @@ def _disk(data: Path) -> Requirement:
 
 def _existing(data: Path) -> tuple[Path, str]:
     """The data folder, or the nearest path above it that exists, and why the data folder cannot be there: empty when it can."""
-    for each in (data, *data.parents):
+    for path in (data, *data.parents):
         try:
-            each.stat()
+            path.stat()
         except (FileNotFoundError, NotADirectoryError, PermissionError):  # the last one: this user may not look
-            if os.path.islink(each):  # noqa: PTH114 - `Path.is_symlink` raises where this user may not look
-                return each, "is a link to nothing"
+            if os.path.islink(path):  # noqa: PTH114 - `Path.is_symlink` raises where this user may not look
+                return path, "is a link to nothing"
         except OSError as error:
-            return each, f"cannot be a folder: {error.strerror}"
+            return path, f"cannot be a folder: {error.strerror}"
         else:
-            return each, "" if each.is_dir() else "is not a folder"
+            return path, "" if path.is_dir() else "is not a folder"
     return data, ""

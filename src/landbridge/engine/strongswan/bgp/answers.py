@@ -70,7 +70,7 @@ def _protocol(text: str) -> Protocol:
 
 
 def fingerprint(found: Iterable[Protocol]) -> str:
-    return next((one.details.get("Description", "") for one in found if one.kind == "Device"), "")
+    return next((protocol.details.get("Description", "") for protocol in found if protocol.kind == "Device"), "")
 
 
 def session(
@@ -115,8 +115,8 @@ def _hold_time(text: str) -> int | None:
 
 
 def _number(text: str) -> int | None:
-    found = re.match(r"\d+", text.strip())
-    return int(found[0]) if found else None
+    match = re.match(r"\d+", text.strip())
+    return int(match[0]) if match else None
 
 
 def _bfd(word: str, state: model.BgpState, fault: model.BgpFault | None) -> Literal["up", "down"] | None:

@@ -147,7 +147,7 @@ def desired_configuration(
     found = tuple(_sessions(desired, supported, plane))
     if not found:
         return None
-    template = "".join((_main(desired, found, plane), *(_session(desired, one, plane, limit) for one in found)))
+    template = "".join((_main(desired, found, plane), *(_session(desired, session, plane, limit) for session in found)))
     fingerprint = hashlib.sha256(template.encode()).hexdigest()[:12]
     return BgpConfiguration(
         sessions=found, text=template.replace("@FINGERPRINT@", fingerprint), fingerprint=fingerprint

@@ -28,9 +28,9 @@ def _ask(folder: Path, *, started: bool) -> BgpState:
         bfd = answers.bfd_sessions(client.ask("show bfd sessions"))
     notifications, now = faults.notifications(bird.log(folder)), datetime.now(UTC)
     sessions = {
-        one.name: answers.session(one, bfd=bfd, notification=notifications.get(one.name), now=now)
-        for one in protocols
-        if one.kind == "BGP"
+        protocol.name: answers.session(protocol, bfd=bfd, notification=notifications.get(protocol.name), now=now)
+        for protocol in protocols
+        if protocol.kind == "BGP"
     }
     return BgpState(
         alive=True,

@@ -60,4 +60,7 @@ def _summary(folder: Path) -> object:
         return None
     except OSError:
         return "no answer"
-    return [(one.name, one.state, one.info, *map(one.details.get, answers.COUNTED)) for one in protocols], bfd
+    return [
+        (protocol.name, protocol.state, protocol.info, *map(protocol.details.get, answers.COUNTED))
+        for protocol in protocols
+    ], bfd

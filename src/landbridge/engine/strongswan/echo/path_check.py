@@ -48,16 +48,16 @@ def search(targets: tuple[Target, ...], mtu: int) -> Search:
     answering = yield from _answering(targets)
     if answering is None:
         return model.ProbePath(outcome="unanswered", asked=tuple(one for _, one in targets), mtu=mtu)
-    found = model.ProbePath(outcome="passes", source=answering[0], destination=answering[1], mtu=mtu, passed=mtu)
+    path = model.ProbePath(outcome="passes", source=answering[0], destination=answering[1], mtu=mtu, passed=mtu)
     lost: Heard = None
     losses = 0
     for _ in range(ROUNDS):
         lost, small = yield Echo(*answering, mtu), Echo(*answering, SMALL)
         if isinstance(lost, icmp.EchoReply):
-            return found
+            return path
         losses += isinstance(small, icmp.EchoReply)
         if losses == LOSSES or _is_too_big(lost):
-            return (yield from _smaller(answering, found, lost))
+            return (yield from _smaller(answering, path, lost))
     return model.ProbePath(outcome="unanswered", asked=(answering[1],), mtu=mtu)
 
 
@@ -70,30 +70,30 @@ def _answering(targets: tuple[Target, ...]) -> Generator[tuple[Echo, ...], tuple
     return None
 
 
-def _smaller(target: Target, found: model.ProbePath, lost: Heard) -> Search:
+def _smaller(target: Target, path: model.ProbePath, lost: Heard) -> Search:
     """The largest size that passes. A router that says which size it takes is believed when that size passes."""
-    reported = lost if isinstance(lost, icmp.IcmpError) and lost.mtu and SMALL <= lost.mtu < found.mtu else None
-    by, low, high = (reported.reporter if reported else None), SMALL, found.mtu
+    reported = lost if isinstance(lost, icmp.IcmpError) and lost.mtu and SMALL <= lost.mtu < path.mtu else None
+    by, low, high = (reported.reporter if reported else None), SMALL, path.mtu
     if reported and reported.mtu:
         (heard,) = yield (Echo(*target, reported.mtu),)
         if isinstance(heard, icmp.EchoReply):
-            return _replaced(found, "reported", reported.mtu, found.mtu, by)
+            return _replaced(path, "reported", reported.mtu, path.mtu, by)
         high = reported.mtu
     while high - low > GRAIN:
         middle = (low + high) // 2
         (heard,) = yield (Echo(*target, middle),)
         low, high = (middle, high) if isinstance(heard, icmp.EchoReply) else (low, middle)
-    return _replaced(found, "black_hole", low, high, by)
+    return _replaced(path, "black_hole", low, high, by)
 
 
 def _replaced(
-    found: model.ProbePath, outcome: model.PathOutcome, passed: int, lost: int, by: str | None
+    path: model.ProbePath, outcome: model.PathOutcome, passed: int, lost: int, by: str | None
 ) -> model.ProbePath:
     return model.ProbePath(
         outcome=outcome,
-        source=found.source,
-        destination=found.destination,
-        mtu=found.mtu,
+        source=path.source,
+        destination=path.destination,
+        mtu=path.mtu,
         passed=passed,
         lost=lost,
         reporter=by,
@@ -124,28 +124,28 @@ def run(opened: icmp.EchoSocket, searches: Mapping[str, tuple[str, Search]]) -> 
     running = {name: _Running(device, one, next(one)) for name, (device, one) in searches.items()}
     done: dict[str, PathCheckResult] = {}
     while running:
-        for one in running.values():
-            sequence = _send(opened, one, identifier, sequence)
+        for check in running.values():
+            sequence = _send(opened, check, identifier, sequence)
         _listen(opened, running, identifier)
-        for name, one in list(running.items()):
+        for name, check in list(running.items()):
             try:
-                one.echoes = one.search.send(tuple(one.heard))
+                check.echoes = check.search.send(tuple(check.heard))
             except StopIteration as ended:
-                done[name] = PathCheckResult(ended.value, one.packets)
+                done[name] = PathCheckResult(ended.value, check.packets)
                 del running[name]
     return done
 
 
-def _send(opened: icmp.EchoSocket, one: _Running, identifier: int, sequence: int) -> int:
+def _send(opened: icmp.EchoSocket, check: _Running, identifier: int, sequence: int) -> int:
     """An echo that cannot leave is not answered. Returns the next sequence number."""
-    one.heard, one.sequences = [None] * len(one.echoes), {}
-    for number, (source, destination, size) in enumerate(one.echoes):
+    check.heard, check.sequences = [None] * len(check.echoes), {}
+    for number, (source, destination, size) in enumerate(check.echoes):
         sequence = (sequence + 1) & 0xFFFF
         try:
             opened.send(
                 source,
                 destination,
-                device=one.device,
+                device=check.device,
                 identifier=identifier,
                 sequence=sequence,
                 size=size,
@@ -153,22 +153,22 @@ def _send(opened: icmp.EchoSocket, one: _Running, identifier: int, sequence: int
             )
         except OSError:
             continue
-        one.sequences[sequence] = number
-        one.packets += 1
+        check.sequences[sequence] = number
+        check.packets += 1
     return sequence
 
 
 def _listen(opened: icmp.EchoSocket, running: Mapping[str, _Running], identifier: int) -> None:
     """Until all are answered, or for `ANSWER` seconds."""
-    waiting = {sequence: (one, number) for one in running.values() for sequence, number in one.sequences.items()}
+    waiting = {sequence: (check, number) for check in running.values() for sequence, number in check.sequences.items()}
     until = time.monotonic() + ANSWER
     while waiting and (left := until - time.monotonic()) > 0:
         for message in opened.receive(left):
             found = waiting.get(message.sequence or 0)
             if message.identifier != identifier or found is None:
                 continue
-            one, number = found
+            check, number = found
             who = message.source if isinstance(message, icmp.EchoReply) else message.destination
-            if who == one.echoes[number].destination:
-                one.heard[number] = message
+            if who == check.echoes[number].destination:
+                check.heard[number] = message
                 del waiting[message.sequence or 0]

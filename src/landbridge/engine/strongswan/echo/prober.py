@@ -90,7 +90,7 @@ class Prober:
         """
         with self._lock:
             gateway = self._gateways.get(gateway_id) or _Gateway(gateway_id)
-            missing = {(one.connection_id, one.kind): one for one in desired}
+            missing = {(echoes.connection_id, echoes.kind): echoes for echoes in desired}
             for identifier, stream in list(gateway.streams.items()):
                 key = stream.echoes.connection_id, stream.echoes.kind
                 if missing.get(key) == stream.echoes:
@@ -123,8 +123,10 @@ class Prober:
         with self._lock:
             gateway = self._gateways.get(gateway_id)
             for stream in gateway.streams.values() if gateway else ():
-                one = stream.echoes
-                said[one.kind][one.connection_id] = stream.window.reachability(one.source, one.destination, now)
+                echoes = stream.echoes
+                said[echoes.kind][echoes.connection_id] = stream.window.reachability(
+                    echoes.source, echoes.destination, now
+                )
         return EchoState(nqa=said["nqa"], monitor=said["monitor"])
 
     @contextlib.contextmanager
@@ -228,12 +230,12 @@ class Prober:
 
     def _send_one(self, stream: _Stream, sequence: int, opened: icmp.EchoSocket) -> None:
         """An echo that cannot leave is a lost one: the interface is gone, or nothing routes to the destination."""
-        one = stream.echoes
+        echoes = stream.echoes
         with contextlib.suppress(OSError):
             opened.send(
-                one.source,
-                one.destination,
-                device=one.device,
+                echoes.source,
+                echoes.destination,
+                device=echoes.device,
                 identifier=stream.identifier,
                 sequence=sequence,
                 size=SIZE,

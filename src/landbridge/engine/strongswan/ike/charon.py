@@ -192,8 +192,8 @@ def started(folder: Path) -> Start:
     """The last start."""
     configuration = folder / CHARON.configuration_file
     try:
-        found = re.match(rf"# restarts = (\d+)({_DIED})?$", configuration.read_text(), re.MULTILINE)
+        match = re.match(rf"# restarts = (\d+)({_DIED})?$", configuration.read_text(), re.MULTILINE)
         at = datetime.fromtimestamp(configuration.stat().st_mtime, UTC)
     except FileNotFoundError:
         return Start()
-    return Start(int(found[1]), at, bool(found[2])) if found else Start(at=at)
+    return Start(int(match[1]), at, bool(match[2])) if match else Start(at=at)

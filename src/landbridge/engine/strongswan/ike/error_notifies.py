@@ -35,7 +35,7 @@ _NOTIFY = re.compile(r"N\(([^)]*)\)$")
 def error_of(message: negotiation.Message) -> str | None:
     """The name of the error notify in a message; None without one."""
     for payload in message.payloads:
-        found = _NOTIFY.match(payload)
-        if found and found[1] in ERROR_NOTIFIES:
-            return ERROR_NOTIFIES[found[1]]
+        match = _NOTIFY.match(payload)
+        if match and match[1] in ERROR_NOTIFIES:
+            return ERROR_NOTIFIES[match[1]]
     return None

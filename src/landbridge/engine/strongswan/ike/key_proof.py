@@ -62,56 +62,56 @@ def new_name(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> str:
 
 
 def plan(
-    found: Keys, psk: model.Secret, proofs: Iterable[state.IkeSa], recently_tried: frozenset[str]
+    keys: Keys, psk: model.Secret, proofs: Iterable[state.IkeSa], recently_tried: frozenset[str]
 ) -> Iterator[steps.IkeStep]:
     """`proofs`: the IKE_SAs that try the key."""
     trying = [sa for sa in proofs if sa.live]
-    yield from _rename(found, psk)
-    if not found.unproved:
-        yield from _end(found, trying)
-    elif any(sa.negotiating for sa in found.sas):
+    yield from _rename(keys, psk)
+    if not keys.unproved:
+        yield from _end(keys, trying)
+    elif any(sa.negotiating for sa in keys.sas):
         return
-    elif found.config.is_v1:
-        yield from _prove_v1(found, trying, recently_tried)
+    elif keys.config.is_v1:
+        yield from _prove_v1(keys, trying, recently_tried)
     else:
-        yield from _reauthenticate(found, recently_tried)
+        yield from _reauthenticate(keys, recently_tried)
 
 
-def _rename(found: Keys, psk: model.Secret) -> Iterator[steps.IkeStep]:
+def _rename(keys: Keys, psk: model.Secret) -> Iterator[steps.IkeStep]:
     """A key that is proved loses the number of its secret, and one that is not gets the number of the IKE_SA that a rekey made. The key stays
     the same: the new name is loaded before the old one goes.
     """
-    if not found.last_before:
+    if not keys.last_before:
         return
-    config, name = found.config, found.config.secret_id
-    if found.unproved:
-        last = max(int(sa.unique_id) for sa in found.unproved)
-        name = fingerprints.loaded_after(name, max(last, found.last_before))
-    if name not in found.held:
+    config, name = keys.config, keys.config.secret_id
+    if keys.unproved:
+        last = max(int(sa.unique_id) for sa in keys.unproved)
+        name = fingerprints.loaded_after(name, max(last, keys.last_before))
+    if name not in keys.held:
         yield steps.LoadSecret(config.connection_id, name, config.owners, psk)
-    yield from (steps.UnloadSecret(config.connection_id, held) for held in found.held if held != name)
+    yield from (steps.UnloadSecret(config.connection_id, held) for held in keys.held if held != name)
 
 
-def _prove_v1(found: Keys, trying: list[state.IkeSa], recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
+def _prove_v1(keys: Keys, trying: list[state.IkeSa], recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
     """A device that dials in is tried at the address that it came from. Behind a NAT it cannot be reached there, and proves the key when it
     dials in next.
     """
-    config, name = found.config, fingerprints.proof(found.config.connection_id)
-    address = found.unproved[-1].peer_address
+    config, name = keys.config, fingerprints.proof(keys.config.connection_id)
+    address = keys.unproved[-1].peer_address
     if any(not sa.negotiating for sa in trying):
-        yield from _reauthenticate(found, recently_tried)
+        yield from _reauthenticate(keys, recently_tried)
     elif (config.initiates or address) and name not in recently_tried:
-        yield from _end(found, trying)
+        yield from _end(keys, trying)
         conn = {key: value for key, value in config.conn.items() if key != "children"} | {"unique": "never"}
         yield steps.ProveKey(
             config.connection_id, name, conn if config.initiates else conn | {"remote_addrs": [address]}
         )
 
 
-def _reauthenticate(found: Keys, recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
-    if fingerprints.reauthentication(found.config.connection_id) not in recently_tried:
-        yield steps.Reauthenticate(found.config.connection_id, found.unproved[-1].unique_id)
+def _reauthenticate(keys: Keys, recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:
+    if fingerprints.reauthentication(keys.config.connection_id) not in recently_tried:
+        yield steps.Reauthenticate(keys.config.connection_id, keys.unproved[-1].unique_id)
 
 
-def _end(found: Keys, trying: list[state.IkeSa]) -> Iterator[steps.IkeStep]:
-    return (steps.TerminateIke(found.config.connection_id, sa.unique_id) for sa in trying)
+def _end(keys: Keys, trying: list[state.IkeSa]) -> Iterator[steps.IkeStep]:
+    return (steps.TerminateIke(keys.config.connection_id, sa.unique_id) for sa in trying)

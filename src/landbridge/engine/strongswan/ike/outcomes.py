@@ -57,7 +57,7 @@ def completes(fact: Fact, ended_as: negotiation.Outcome | None, newest_first: It
         return ended_as == "refused_by_device"
     if not isinstance(fact, negotiation.Message) or fact.sender != "us":
         return False
-    last = next((each for each in newest_first if isinstance(each, negotiation.Message)), None)
+    last = next((message for message in newest_first if isinstance(message, negotiation.Message)), None)
     if last is None or (last.exchange, last.id) != (fact.exchange, fact.id):
         return False
     return not fact.is_request or fact.exchange == "QUICK_MODE"

@@ -122,9 +122,9 @@ def _connection(
     if (
         not is_changed and not children
     ):  # a reauthentication asks for the children of before: it would lose what is being changed
-        found = key_proof.keys(config, present, kept)
-        yield from key_proof.plan(found, own.psk, own.proofs, tried)
-        redundant = () if found.unproved else tuple(redundant_sas.plan(config, kept))
+        keys = key_proof.keys(config, present, kept)
+        yield from key_proof.plan(keys, own.psk, own.proofs, tried)
+        redundant = () if keys.unproved else tuple(redundant_sas.plan(config, kept))
         yield from redundant
         yield from moved_children.plan(config, kept, tried)
         if own.position is not None and not redundant:

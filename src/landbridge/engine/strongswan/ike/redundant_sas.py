@@ -57,7 +57,9 @@ def _children(sa: state.IkeSa) -> list[state.Child]:
 
 
 def _seconds_left(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> float:
-    ages = [age for sa in sas for age in (sa.established_seconds, *(one.installed_seconds for one in _children(sa)))]
+    ages = [
+        age for sa in sas for age in (sa.established_seconds, *(child.installed_seconds for child in _children(sa)))
+    ]
     return config.dpd_interval + config.answer_within + _LATE - min(ages, default=0)
 
 

@@ -32,8 +32,10 @@ class Retries:
     def recent(self) -> frozenset[str]:
         """The names that must not be tried again yet."""
         now = time.monotonic()
-        self._tries = {name: one for name, one in self._tries.items() if now - one.at < one.wait + LONGEST}
-        return frozenset(name for name, one in self._tries.items() if now - one.at < one.wait)
+        self._tries = {
+            name: attempt for name, attempt in self._tries.items() if now - attempt.at < attempt.wait + LONGEST
+        }
+        return frozenset(name for name, attempt in self._tries.items() if now - attempt.at < attempt.wait)
 
     def forget(self, *names: str) -> None:
         """The names may be tried again at once."""

@@ -176,10 +176,10 @@ def check_move(gateway_id: str, underlay: str | None, link: str, kind: str) -> N
 
 
 def _check_parent(read: netlink.Reader, name: str, kind: str) -> None:
-    found = read.link(name=name)
-    if found is None:
+    link = read.link(name=name)
+    if link is None:
         raise OSError(errno.ENODEV, "no such interface", name)
-    if kind and found.kind != kind:
+    if kind and link.kind != kind:
         raise OSError(f"{name} is no {kind}")
 
 

@@ -144,8 +144,8 @@ def _vpc_link(read: netlink.Reader, inside: _Inside, end: netlink.Link | None) -
 
 
 def _name(read: netlink.Reader, index: int) -> str:
-    found = read.link(ifindex=index) if index else None
-    return found.name if found else ""
+    link = read.link(ifindex=index) if index else None
+    return link.name if link else ""
 
 
 def _leaves_by(read: netlink.Reader, address: str, end: netlink.Link) -> bool:

@@ -241,9 +241,9 @@ def preferred_priorities(current: Iterable[Tunnel]) -> dict[tuple[str, str], int
     metric of the route.
     """
     found: dict[tuple[str, str], int] = {}
-    for one in current:
-        by_route = ((metric, "", net) for net, metric in one.routes)
-        for rank, source, net in (*by_route, *one.pairs):
+    for tunnel in current:
+        by_route = ((metric, "", net) for net, metric in tunnel.routes)
+        for rank, source, net in (*by_route, *tunnel.pairs):
             found[source, net] = min(rank, found.get((source, net), rank))
     return found
 
