@@ -227,7 +227,7 @@ def _variables(environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[st
         "LANDBRIDGE_" + ("" if group == "serve" else group.upper() + "_") + key.upper(): (group, key)
         for group, key in (*names(), *REMOVED)
     }
-    found = {}
+    values = {}
     for variable, value in environment.items():
         if not variable.startswith("LANDBRIDGE_") or variable in paths.CLIENT_VARIABLES:
             continue
@@ -236,8 +236,8 @@ def _variables(environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[st
             meant = f"; the nearest is {near[0]}" if near else ""
             log.warning("%.80s: no such setting, it changes nothing%s", variable, meant)
             continue
-        found[known[variable]] = (variable, value)
-    return found
+        values[known[variable]] = (variable, value)
+    return values
 
 
 def _file(path: Path, groups: Mapping[str, type]) -> dict[str, dict[str, tuple[str, Any]]]:
@@ -286,7 +286,7 @@ def _group(kind: type, given: Mapping[str, tuple[str, Any]]) -> Any:
 
 def _value(place: str, value: Any, wanted: type) -> Any:
     if wanted is str and isinstance(value, str):
-        if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise errors.ConfigError(f"{place}: {value!r} is not allowed (a string in UTF-8, without NUL)")
         return value
     if wanted is bool:
@@ -302,10 +302,10 @@ def _value(place: str, value: Any, wanted: type) -> Any:
 
 def _boolean(place: str, value: Any) -> bool:
     """Takes the texts `true` and `false` too: a variable is text."""
-    found = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-    if not isinstance(found, bool):
+    parsed = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+    if not isinstance(parsed, bool):
         raise errors.ConfigError(f"{place}: {value!r} is not allowed (true or false)")
-    return found
+    return parsed
 
 
 _ALLOWED: Mapping[type, str] = {str: "a string", int: "a whole number, 0 or more", float: "a number, 0 or more"}
@@ -322,9 +322,9 @@ def _serve_faults(serve: Serve) -> Iterator[tuple[str, str]]:
         yield "listen", f"{serve.listen!r} is not HOST:PORT"
     if serve.processes > 64:
         yield "processes", f"{serve.processes} is not allowed (from 0 to 64)"
-    for one, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
-        if getattr(serve, one) and not getattr(serve, other):
-            yield one, f"needs {other} too"
+    for present, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if getattr(serve, present) and not getattr(serve, other):
+            yield present, f"needs {other} too"
 
 
 def _agent_faults(agent: Agent) -> Iterator[tuple[str, str]]:

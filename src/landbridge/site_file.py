@@ -155,9 +155,11 @@ class _Entry:
             return ()
         if not isinstance(value, list) or not value:
             raise self.wrong("project", f"{value!r} is no list of ids", 'such as ["…"], or leave it out: all projects')
-        for one in value:
-            if not isinstance(one, str) or not PROJECT_ID.fullmatch(one):
-                raise self.wrong("project", f"{one!r} is not the id of a project", "one of `landbridge projects list`")
+        for entry in value:
+            if not isinstance(entry, str) or not PROJECT_ID.fullmatch(entry):
+                raise self.wrong(
+                    "project", f"{entry!r} is not the id of a project", "one of `landbridge projects list`"
+                )
         return tuple(value)
 
     def uuid(self, key: str) -> str:
@@ -281,8 +283,8 @@ def _check_range(
         return
     first, last = map(ipaddress.IPv4Address, network.gateway_addresses)
 
-    def refuse_if(found: bool, what: str) -> None:
-        if found:
+    def refuse_if(wrong: bool, what: str) -> None:
+        if wrong:
             allowed = f"addresses of {network.cidr} that nothing else has"
             raise entry.wrong("gateway_addresses", f"{first}-{last} {what}", allowed)
 

@@ -191,7 +191,11 @@ class Agent:
             return
         with self._changed:
             self.nudge(
-                {one for one, state in self._gateways.items() if state.was_paused and not _is_paused(paused, one)}
+                {
+                    gateway_id
+                    for gateway_id, state in self._gateways.items()
+                    if state.was_paused and not _is_paused(paused, gateway_id)
+                }
             )
 
     def _look_at_all(self) -> None:
@@ -225,8 +229,8 @@ class Agent:
             state.started = now
             self._running[gateway_id] = state
             self._workers.submit(self._run, gateway_id)
-        for one in waiting:
-            heapq.heappush(self._queue, one)
+        for waiting_gateway in waiting:
+            heapq.heappush(self._queue, waiting_gateway)
 
     def _has_place(self, now: float, *, failing: bool = False) -> bool:
         """Gateways whose last cycle failed get half of the places, so that those that are well always find one: within

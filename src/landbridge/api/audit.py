@@ -28,7 +28,7 @@ def routes_of(
     operations: Iterable[Operation[Any, Any]],
 ) -> tuple[routes.Route[model.AuditListRequest, audit.AuditPage]]:
     """`operations`: all other operations of the API. The audit trail has those that change something."""
-    actions = {each.name for each in operations if each.writes} | {*audit.OTHER_ACTIONS}
+    actions = {operation.name for operation in operations if operation.writes} | {*audit.OTHER_ACTIONS}
     return (
         routes.Route(
             operation=audit.list_page,

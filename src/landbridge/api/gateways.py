@@ -216,7 +216,7 @@ ROUTES = (
         success=200,
         parse=_parse_update,
         render=lambda result: {
-            "check": update_checks.check(result, lambda one: wire_gateways.gateway(one, None, (0, 0)))
+            "check": update_checks.check(result, lambda gateway: wire_gateways.gateway(gateway, None, (0, 0)))
         },
         answer=update_checks.OneUpdateCheck,
         accepts=("vpn_gateway", wire_gateways.UpdateGateway),

@@ -50,7 +50,7 @@ def _echoes(
     """The series of echoes. They have no sample when no echoes are sent, and no state while the state is unknown."""
 
     def read_from(value: Callable[[model.Reachability], float | None]) -> Callable[[Connection], float | None]:
-        return lambda row: value(found) if (found := said(row)) else None
+        return lambda row: value(reachability) if (reachability := said(row)) else None
 
     return (
         Series(

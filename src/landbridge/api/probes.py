@@ -32,7 +32,7 @@ ROUTES = (
         summary="The last probes of a connection with the answers of its device, newest first (an extension of ours)",
         success=200,
         parse=lambda incoming: body.Parsed(model.ConnectionRef(connection_id=incoming.path["vpn_connection_id"])),
-        render=lambda found: {"probes": wire_probes.probes(found)},
+        render=lambda probes: {"probes": wire_probes.probes(probes)},
         answer=wire_probes.ManyProbes,
     ),
 )

@@ -25,20 +25,20 @@ def _list(run: remote.CommandRun) -> None:
     Columns: name, VPN gateway, subject, end of the certificate, id.
     """
     path = run.api.v5("vpn-gateway-certificates")
-    found = list(run.api.pages(path, "vpn_gateway_certificates", resources.PAGE))
-    names = resources.names(run.api, GATEWAY) if run.form == "table" and found else {}
+    certificates = list(run.api.pages(path, "vpn_gateway_certificates", resources.PAGE))
+    names = resources.names(run.api, GATEWAY) if run.form == "table" and certificates else {}
     run.show(
-        {"vpn_gateway_certificates": found},
+        {"vpn_gateway_certificates": certificates},
         ("NAME", "GATEWAY", "SUBJECT", "EXPIRES", "ID"),
         lambda: [
             (
-                each["name"],
-                names.get(each["vgw_id"]),
-                each["certificate_subject"],
-                each["certificate_expire_time"],
-                output.Id(each["id"]),
+                certificate["name"],
+                names.get(certificate["vgw_id"]),
+                certificate["certificate_subject"],
+                certificate["certificate_expire_time"],
+                output.Id(certificate["id"]),
             )
-            for each in found
+            for certificate in certificates
         ],
     )
 

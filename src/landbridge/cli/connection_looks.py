@@ -22,20 +22,20 @@ BARS = "▁▂▃▄▅▆▇█"
 COLUMNS = ("NAME", "GATEWAY", "STATUS", "SINCE", "CAUSE", "REASON", "ID")
 
 
-def rows(service: api.Api, found: Sequence[dict[str, Any]]) -> list[tuple[Cell, ...]]:
+def rows(service: api.Api, connections: Sequence[dict[str, Any]]) -> list[tuple[Cell, ...]]:
     """Rows of connections, from our list with statuses."""
-    gateways = resources.names(service, GATEWAY) if found else {}
+    gateways = resources.names(service, GATEWAY) if connections else {}
     return [
         (
-            each["name"],
-            gateways.get(each["vgw_id"], each["vgw_id"]),
-            each["status"],
-            Moment(each.get("since", "")),
-            each.get("cause"),
-            each.get("reason"),
-            Id(each["id"]),
+            connection["name"],
+            gateways.get(connection["vgw_id"], connection["vgw_id"]),
+            connection["status"],
+            Moment(connection.get("since", "")),
+            connection.get("cause"),
+            connection.get("reason"),
+            Id(connection["id"]),
         )
-        for each in found
+        for connection in connections
     ]
 
 
@@ -48,20 +48,20 @@ def diagnose(run: remote.CommandRun, name: str) -> None:
     run.show_fields(answer, list(_diagnosis(answer["diagnosis"])))
 
 
-def _diagnosis(found: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
-    yield "status", found["status"]
+def _diagnosis(diagnosis: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    yield "status", diagnosis["status"]
     for key in ("seen_at", "not_seen_since", "paused_since"):
-        yield key, Moment(found.get(key, ""))
-    for number, cause in enumerate(found["causes"], 1):
-        yield from _cause(f"cause {number}" if len(found["causes"]) > 1 else "cause", cause)
-    if not found["causes"]:
-        yield from ((key, found.get(key)) for key in ("reason", "remedy"))
-        yield from _evidence(found)
-    yield from (("warning", warning) for warning in found["warnings"])
-    yield from ((key, found.get(key)) for key in ("ike_proposal", "local_id", "peer_id", "peer_address"))
-    bgp = (f"{key}={value}" for key, value in crud.flat(found.get("bgp", {})) if value not in (None, ""))
+        yield key, Moment(diagnosis.get(key, ""))
+    for number, cause in enumerate(diagnosis["causes"], 1):
+        yield from _cause(f"cause {number}" if len(diagnosis["causes"]) > 1 else "cause", cause)
+    if not diagnosis["causes"]:
+        yield from ((key, diagnosis.get(key)) for key in ("reason", "remedy"))
+        yield from _evidence(diagnosis)
+    yield from (("warning", warning) for warning in diagnosis["warnings"])
+    yield from ((key, diagnosis.get(key)) for key in ("ike_proposal", "local_id", "peer_id", "peer_address"))
+    bgp = (f"{key}={value}" for key, value in crud.flat(diagnosis.get("bgp", {})) if value not in (None, ""))
     yield "bgp", " ".join(bgp)
-    for sa in found["sas"]:
+    for sa in diagnosis["sas"]:
         subnets = f"{', '.join(sa['local_subnets'])} - {', '.join(sa['peer_subnets'])}"
         yield "sa", f"{subnets}: {sa['bytes_in']} bytes in, {sa['bytes_out']} out, {sa['proposal']}"
 
@@ -75,8 +75,8 @@ def _cause(label: str, cause: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
     yield from _evidence(cause)
 
 
-def _evidence(found: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
-    return (("evidence", f"{line['at']} {line['line']}") for line in found["evidence"])
+def _evidence(diagnosis: dict[str, Any]) -> Iterator[tuple[str, Cell]]:
+    return (("evidence", f"{line['at']} {line['line']}") for line in diagnosis["evidence"])
 
 
 @click.command("timeline")
@@ -91,7 +91,9 @@ def timeline(run: remote.CommandRun, name: str, limit: int) -> None:
     path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "timeline")
     answer = run.api.get(path, limit=limit)
     entries = answer["timeline"]
-    run.show(answer, ("WHEN", "KIND", "WHAT"), lambda: [(_when(each), each["kind"], _what(each)) for each in entries])
+    run.show(
+        answer, ("WHEN", "KIND", "WHAT"), lambda: [(_when(entry), entry["kind"], _what(entry)) for entry in entries]
+    )
 
 
 @click.command("traffic")
@@ -107,27 +109,27 @@ def traffic(run: remote.CommandRun, name: str, last: str) -> None:
     """
     path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "traffic")
     answer = run.api.get(path, last=last)
-    found = answer["traffic"]["samples"]
-    run.show(answer, ("BEGIN", "UP", "IN", "OUT", "LOST", "RTT"), lambda: [_sample(each) for each in found])
-    if run.form == "table" and found and output.is_terminal():
+    samples = answer["traffic"]["samples"]
+    run.show(answer, ("BEGIN", "UP", "IN", "OUT", "LOST", "RTT"), lambda: [_sample(sample) for sample in samples])
+    if run.form == "table" and samples and output.is_terminal():
         show_bars(answer["traffic"])
 
 
 def show_bars(traffic: dict[str, Any]) -> None:
     """A line of bars for each direction, beside the table."""
     for way in ("in", "out"):
-        rates = {each["at"]: each.get(f"bits_per_second_{way}", 0) for each in traffic["samples"]}
+        rates = {sample["at"]: sample.get(f"bits_per_second_{way}", 0) for sample in traffic["samples"]}
         output.say(f"{way:3} {_bars(traffic, rates)} at most {_bits(max(rates.values()))}")
 
 
-def _sample(each: dict[str, Any]) -> tuple[Cell, ...]:
-    echoes = each.get("nqa") or each.get("monitor") or {}
+def _sample(sample: dict[str, Any]) -> tuple[Cell, ...]:
+    echoes = sample.get("nqa") or sample.get("monitor") or {}
     rtt = echoes.get("rtt_average_ms")
-    seconds = each["observed_seconds"]
+    seconds = sample["observed_seconds"]
     return (
-        each["at"][:16].replace("T", " "),
-        f"{each['up_seconds'] / seconds:.0%}" if seconds else None,
-        *(_bits(each[f"bits_per_second_{way}"]) if seconds else None for way in ("in", "out")),
+        sample["at"][:16].replace("T", " "),
+        f"{sample['up_seconds'] / seconds:.0%}" if seconds else None,
+        *(_bits(sample[f"bits_per_second_{way}"]) if seconds else None for way in ("in", "out")),
         f"{echoes['lost'] / echoes['sent']:.1%}" if echoes else None,
         f"{rtt:.1f} ms" if rtt is not None else None,
     )
@@ -163,7 +165,7 @@ def _what(entry: dict[str, Any]) -> str:
         case "change":
             return f"{entry['action']} by {entry['actor']}"
         case "probe":
-            answers = ", ".join(f"{each['ike_version']} {each['outcome']}" for each in entry.get("answers", []))
+            answers = ", ".join(f"{reply['ike_version']} {reply['outcome']}" for reply in entry.get("answers", []))
             return entry.get("failure") or answers or entry["state"]
         case kind:
             state = entry["status" if kind == "status" else "state"]
@@ -183,8 +185,8 @@ def watch(run: remote.CommandRun, name: str | None, interval: float) -> None:
     wanted = run.find(CONNECTION, name) if name else None
 
     def look() -> list[dict[str, Any]]:
-        found = resources.list_statuses(run.api, CONNECTION)
-        return [each for each in found if wanted in (None, each["id"])]
+        connections = resources.list_statuses(run.api, CONNECTION)
+        return [connection for connection in connections if wanted in (None, connection["id"])]
 
     if output.is_terminal() and run.form == "table":
         _redraw(run, look, interval)
@@ -207,9 +209,9 @@ def _redraw(run: remote.CommandRun, look: Any, interval: float) -> None:
 def _tell(look: Any, interval: float) -> None:
     before: dict[str, dict[str, Any]] | None = None
     while True:
-        now = {each["id"]: each for each in look()}
-        for change, each in changes(before, now):
-            sys.stdout.write(json.dumps({"change": change, **each}, ensure_ascii=True) + "\n")
+        now = {connection["id"]: connection for connection in look()}
+        for change, connection in changes(before, now):
+            sys.stdout.write(json.dumps({"change": change, **connection}, ensure_ascii=True) + "\n")
         sys.stdout.flush()
         before = now
         time.sleep(interval)
@@ -220,9 +222,13 @@ def changes(
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     """What changed between two looks; `before` is None at the first."""
     if before is None:
-        return [("present", each) for each in now.values()]
-    gone = [("gone", each) for key, each in before.items() if key not in now]
-    others = [("changed" if key in before else "new", each) for key, each in now.items() if before.get(key) != each]
+        return [("present", connection) for connection in now.values()]
+    gone = [("gone", connection) for key, connection in before.items() if key not in now]
+    others = [
+        ("changed" if key in before else "new", connection)
+        for key, connection in now.items()
+        if before.get(key) != connection
+    ]
     return gone + others
 
 
@@ -244,13 +250,13 @@ def probe(run: remote.CommandRun, name: str, last: bool, timeout: float, **asked
         _wait_for_probe(run.api, name, path, ordered["probe"]["id"], timeout)
     answer = run.api.get(path)
     shown = answer["probes"] if last else answer["probes"][:1]
-    run.show_fields(answer, [pair for each in shown for pair in crud.flat(each)])
+    run.show_fields(answer, [pair for probe_fields in shown for pair in crud.flat(probe_fields)])
 
 
 def _wait_for_probe(service: api.Api, name: str, path: str, probe_id: str, timeout: float) -> None:
     def look() -> waiting.Look:
-        found = next(each for each in service.get(path)["probes"] if each["id"] == probe_id)
-        return waiting.Look(f"probe {found['state']}", done=found["state"] == "done")
+        recorded = next(recorded for recorded in service.get(path)["probes"] if recorded["id"] == probe_id)
+        return waiting.Look(f"probe {recorded['state']}", done=recorded["state"] == "done")
 
     waiting.until(name, look, timeout)
 
@@ -268,7 +274,7 @@ def sas(run: remote.CommandRun, name: str) -> None:
     run.show(
         answer,
         ("LOCAL", "PEER", "PACKETS IN", "BYTES IN", "PACKETS OUT", "BYTES OUT", "SEEN"),
-        lambda: [(*(each[key] for key in keys), Moment(each["collected_at"])) for each in answer["sa_infos"]],
+        lambda: [(*(sa[key] for key in keys), Moment(sa["collected_at"])) for sa in answer["sa_infos"]],
     )
 
 
@@ -308,7 +314,8 @@ def _list_devices(run: remote.CommandRun) -> None:
         answer,
         ("VENDOR", "TYPE", "MODEL", "VERSION"),
         lambda: [
-            tuple(each[key] for key in ("vendor", "type", "model", "version")) for each in answer["supported_devices"]
+            tuple(device[key] for key in ("vendor", "type", "model", "version"))
+            for device in answer["supported_devices"]
         ],
     )
 
@@ -334,10 +341,10 @@ def wait(run: remote.CommandRun, name: str, wanted: str, timeout: float) -> None
     def look() -> waiting.Look:
         try:
             connection_id = run.find(CONNECTION, name)
-            found = run.api.get(run.api.ours(CONNECTION.statuses, connection_id, "diagnosis"))["diagnosis"]
+            diagnosis = run.api.get(run.api.ours(CONNECTION.statuses, connection_id, "diagnosis"))["diagnosis"]
         except failures.NotFound:
             return waiting.Look("gone" if wanted == "gone" else "not there yet", done=wanted == "gone")
-        return waiting.diagnosed(found, wanted)
+        return waiting.diagnosed(diagnosis, wanted)
 
     waiting.until(name, look, timeout)
 

@@ -76,8 +76,12 @@ def _list(run: remote.CommandRun, status: str | None, cause: str | None, gateway
     Columns: name, VPN gateway, status, since, cause, reason, id.
     """
     gateway_id = run.find(GATEWAY, gateway) if gateway else None
-    found = list(resources.list_statuses(run.api, CONNECTION, status=status, cause=cause, vgw_id=gateway_id))
-    run.show({CONNECTION.collection: found}, connection_looks.COLUMNS, lambda: connection_looks.rows(run.api, found))
+    connections = list(resources.list_statuses(run.api, CONNECTION, status=status, cause=cause, vgw_id=gateway_id))
+    run.show(
+        {CONNECTION.collection: connections},
+        connection_looks.COLUMNS,
+        lambda: connection_looks.rows(run.api, connections),
+    )
 
 
 @connection.command("show")
@@ -248,15 +252,15 @@ def _ends(gateway: Mapping[str, Any]) -> list[tuple[dict[str, Any], str | None]]
     return [(gateway.get(f"eip{number}") or {}, gateway.get(f"access_private_ip_{number}")) for number in (1, 2)]
 
 
-def _shown_endpoint(run: remote.CommandRun, one: Mapping[str, Any]) -> str | None:
+def _shown_endpoint(run: remote.CommandRun, connection: Mapping[str, Any]) -> str | None:
     """The number and the address of a connection's endpoint; None while the gateway does not show it."""
-    ends = _ends(crud.show(run, GATEWAY, one["vgw_id"])[GATEWAY.envelope])
-    found = (
+    ends = _ends(crud.show(run, GATEWAY, connection["vgw_id"])[GATEWAY.envelope])
+    numbers = (
         (number, eip.get("ip_address") or address)
         for number, (eip, address) in enumerate(ends, 1)
-        if one["vgw_ip"] in {eip.get("id"), address}
+        if connection["vgw_ip"] in {eip.get("id"), address}
     )
-    return next((f"{number} ({address})" for number, address in found), None)
+    return next((f"{number} ({address})" for number, address in numbers), None)
 
 
 def _rule(text: str) -> dict[str, Any]:
@@ -270,8 +274,8 @@ def _check(run: remote.CommandRun, body: dict[str, Any]) -> None:
     """Prints the result of a check. Raises Refused when a create would be refused."""
     path = run.api.ours(CONNECTION.statuses, "check")
     answer = crud.send(run, "POST", path, {CONNECTION.envelope: body}, CREATE)
-    found = answer["check"]
-    run.show_fields(answer, crud.flat({key: found[key] for key in ("vpn_connection", "device") if key in found}))
-    crud.warn(found)
-    if not found["valid"]:
-        raise crud.refused("a create would be refused", found, CREATE)
+    result = answer["check"]
+    run.show_fields(answer, crud.flat({key: result[key] for key in ("vpn_connection", "device") if key in result}))
+    crud.warn(result)
+    if not result["valid"]:
+        raise crud.refused("a create would be refused", result, CREATE)

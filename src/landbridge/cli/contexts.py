@@ -97,10 +97,10 @@ def _secret() -> str:
 
 def _credentials(file: str) -> dict[str, str]:
     try:
-        found = tomllib.loads(fields.read_text(file))
+        credentials = tomllib.loads(fields.read_text(file))
     except tomllib.TOMLDecodeError as error:
         raise failures.Usage(f"{file}: {error}") from None
-    return {key: str(found[key]) for key in contexts.KEYS if key in found}
+    return {key: str(credentials[key]) for key in contexts.KEYS if key in credentials}
 
 
 @context.command("delete")
@@ -108,7 +108,7 @@ def _credentials(file: str) -> dict[str, str]:
 def _delete(name: str) -> None:
     """Forget a context. Its key stays valid (landbridge keys revoke)."""
     stored = _existing(name)
-    left = {each: values for each, values in stored.accounts.items() if each != name}
+    left = {other: values for other, values in stored.accounts.items() if other != name}
     current = "" if stored.current == name else stored.current
     contexts.write(contexts.Contexts(path=stored.path, accounts=left, current=current))
     if current != stored.current and os.environ.get("LANDBRIDGE_CONTEXT") is None:

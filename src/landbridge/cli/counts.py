@@ -1,6 +1,6 @@
 """Numbers of things in what commands print."""
 
 
-def count(number: int, one: str) -> str:
+def count(number: int, singular: str) -> str:
     """`1 gateway`, `2 gateways`."""
-    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+    return f"{number} {singular}" if number == 1 else f"{number} {singular}s"

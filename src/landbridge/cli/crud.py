@@ -30,12 +30,12 @@ def create(run: remote.CommandRun, kind: Kind, body: dict[str, Any], fields: Seq
 def check_create(run: remote.CommandRun, kind: Kind, body: dict[str, Any], fields: Sequence[Field]) -> None:
     """Prints the result of a check. Raises Refused when a create would be refused."""
     answer = send(run, "POST", run.api.ours(kind.statuses or kind.path, "check"), {kind.envelope: body}, fields)
-    found = answer["check"]
+    result = answer["check"]
     if run.form != "table":
         output.document(answer, run.form)
-    warn(found)
-    if not found["valid"]:
-        raise refused("a create would be refused", found, fields)
+    warn(result)
+    if not result["valid"]:
+        raise refused("a create would be refused", result, fields)
     output.say(f"a create of this {kind.title} would succeed; nothing is created yet")
 
 
@@ -71,28 +71,30 @@ def _check_update(
     """Prints the result of a check. Raises Refused when an update would be refused."""
     path = run.api.ours(kind.statuses or kind.path, resource_id, "check")
     answer = send(run, "POST", path, {kind.envelope: body}, fields, **query)
-    found = answer["check"]
-    shown = [(one["field"], _inline(one.get("before")), _inline(one.get("after"))) for one in found["changes"]]
+    result = answer["check"]
+    shown = [
+        (change["field"], _inline(change.get("before")), _inline(change.get("after"))) for change in result["changes"]
+    ]
     run.show(answer, ("FIELD", "BEFORE", "AFTER"), lambda: shown)
-    warn(found)
-    if not found["valid"]:
-        raise refused("an update would be refused", found, fields)
-    output.say("nothing is changed yet" if found["changes"] else "no field differs from what is stored")
-    if "effect" in found:
-        output.say(found["effect"])
-    for each in found["disturbed"]:
-        output.say(f"negotiated anew: the tunnel of connection {each['name']} ({each['id']})")
+    warn(result)
+    if not result["valid"]:
+        raise refused("an update would be refused", result, fields)
+    output.say("nothing is changed yet" if result["changes"] else "no field differs from what is stored")
+    if "effect" in result:
+        output.say(result["effect"])
+    for disturbed in result["disturbed"]:
+        output.say(f"negotiated anew: the tunnel of connection {disturbed['name']} ({disturbed['id']})")
 
 
 def warn(check: Mapping[str, Any]) -> None:
     """Prints the warnings of a check."""
-    for each in check["warnings"]:
-        output.say(f"warning: {each['field']}: {each['message']}")
+    for warning in check["warnings"]:
+        output.say(f"warning: {warning['field']}: {warning['message']}")
 
 
 def refused(what: str, check: Mapping[str, Any], fields: Sequence[Field]) -> failures.Refused:
     """The error for a check that found violations. It names the flag of each wrong field."""
-    details = tuple((each["field"], each["message"]) for each in check["details"])
+    details = tuple((violation["field"], violation["message"]) for violation in check["details"])
     return bodies.explained(failures.Refused(what, details), fields)
 
 
@@ -130,7 +132,7 @@ def delete(
 def flat(value: object, prefix: str = "") -> list[tuple[str, output.Cell]]:
     """The fields of an object, those of inner objects with dots; a list on one line."""
     if isinstance(value, Mapping):
-        pairs = (flat(each, f"{prefix}.{name}" if prefix else name) for name, each in value.items())
+        pairs = (flat(part, f"{prefix}.{name}" if prefix else name) for name, part in value.items())
         return [pair for some in pairs for pair in some]
     if isinstance(value, list):
         return [(prefix, _inline(value))]

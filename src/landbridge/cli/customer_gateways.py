@@ -33,13 +33,19 @@ def _list(run: remote.CommandRun) -> None:
 
     Columns: name, type and value of the identity, AS number, id.
     """
-    found = list(resources.list_all(run.api, CUSTOMER_GATEWAY))
+    customer_gateways = list(resources.list_all(run.api, CUSTOMER_GATEWAY))
     run.show(
-        {CUSTOMER_GATEWAY.collection: found},
+        {CUSTOMER_GATEWAY.collection: customer_gateways},
         ("NAME", "TYPE", "IDENTITY", "ASN", "ID"),
         lambda: [
-            (each["name"], each["id_type"], each["id_value"], each.get("bgp_asn"), output.Id(each["id"]))
-            for each in found
+            (
+                customer_gateway["name"],
+                customer_gateway["id_type"],
+                customer_gateway["id_value"],
+                customer_gateway.get("bgp_asn"),
+                output.Id(customer_gateway["id"]),
+            )
+            for customer_gateway in customer_gateways
         ],
     )
 

@@ -8,11 +8,11 @@ from landbridge.cli import counts
 
 def check(settings: config.Settings, _: SimpleNamespace) -> None:
     """Prints a line for each finding, or how much there is of what. Raises LandbridgeError when there was a finding."""
-    found, numbers = data_folder.check_data(settings)
-    for finding in found:
+    faults, numbers = data_folder.check_data(settings)
+    for finding in faults:
         print(finding)
-    if found:
-        raise errors.LandbridgeError(f"{settings.serve.data}: {counts.count(len(found), 'finding')}")
+    if faults:
+        raise errors.LandbridgeError(f"{settings.serve.data}: {counts.count(len(faults), 'finding')}")
     print("ok, " + ", ".join(counts.count(number, _NAMES[name]) for name, number in numbers.items()))
 
 

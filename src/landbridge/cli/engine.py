@@ -24,8 +24,11 @@ def stop(settings: config.Settings, arguments: SimpleNamespace) -> None:
 
 def _confirm(gateways: Sequence[str], left: Sequence[str]) -> bool:
     """Asks at a terminal. A script without --yes may take down gateways, but nothing whose folder is gone."""
-    for one in (*(f"gateway {gateway_id}" for gateway_id in gateways), *(f"{one}, its folder is gone" for one in left)):
-        print(one)
+    for stopped in (
+        *(f"gateway {gateway_id}" for gateway_id in gateways),
+        *(f"{stopped}, its folder is gone" for stopped in left),
+    ):
+        print(stopped)
     if sys.stdin.isatty():
         return not (gateways or left) or input("Take them down? Their tunnels end. [y/N] ").strip().lower() in (
             "y",

@@ -76,7 +76,7 @@ def body(fields: Iterable[Field], arguments: Mapping[str, Any], file: str | None
 
 def _value(field: Field, given: Any) -> Any:
     if field.form == "many":
-        return [each.strip() for text in given for each in text.split(",") if each.strip()]
+        return [part.strip() for text in given for part in text.split(",") if part.strip()]
     if field.form == "pairs":
         return [pair(text, field.flag) for text in given]
     return given
@@ -105,23 +105,23 @@ def explained(error: failures.Refused, fields: Iterable[Field]) -> failures.Refu
 def _read(file: str, envelope: str) -> dict[str, Any]:
     text = read_text(file)
     try:
-        found = _parsed(file, text)
-        json.dumps(found, default=_no_json)
+        content = _parsed(file, text)
+        json.dumps(content, default=_no_json)
     except (
         TypeError,
         ValueError,
         RecursionError,
     ) as error:  # a number, a date or an alias of YAML that nothing can hold, too
         raise failures.Usage(f"{file}: has a value that JSON does not have: {error}") from None
-    if isinstance(found, dict) and envelope in found:
-        if beside := found.keys() - {envelope, _BESIDE}:
+    if isinstance(content, dict) and envelope in content:
+        if beside := content.keys() - {envelope, _BESIDE}:
             raise failures.Usage(
                 f"{file}: {', '.join(sorted(map(str, beside)))}: is outside of {envelope} (wanted: inside it)"
             )
-        found = found[envelope]
-    if not isinstance(found, dict):
+        content = content[envelope]
+    if not isinstance(content, dict):
         raise failures.Usage(f"{file}: the body of a request is an object of fields")
-    return found
+    return content
 
 
 def _parsed(file: str, text: str) -> Any:

@@ -66,20 +66,20 @@ def _list(run: remote.CommandRun, status: str | None) -> None:
 
     Columns: name, status, since, whether its redundancy is met, why, id.
     """
-    found = list(resources.list_statuses(run.api, GATEWAY, status=status))
+    gateways = list(resources.list_statuses(run.api, GATEWAY, status=status))
     run.show(
-        {GATEWAY.collection: found},
+        {GATEWAY.collection: gateways},
         ("NAME", "STATUS", "SINCE", "REDUNDANT", "REASON", "ID"),
         lambda: [
             (
-                each["name"],
-                each["status"],
-                Moment(each.get("since", "")),
-                each.get("redundant"),
-                each.get("reason"),
-                Id(each["id"]),
+                gateway["name"],
+                gateway["status"],
+                Moment(gateway.get("since", "")),
+                gateway.get("redundant"),
+                gateway.get("reason"),
+                Id(gateway["id"]),
             )
-            for each in found
+            for gateway in gateways
         ],
     )
 
@@ -173,23 +173,23 @@ def _delete(run: remote.CommandRun, name: str, yes: bool, wait: bool, timeout: f
 def _diagnose(run: remote.CommandRun, name: str) -> None:
     """Say why a VPN gateway is in its state, which single failure would cut subnets, and who dials it unknown."""
     answer = run.api.get(run.api.ours(GATEWAY.statuses, run.find(GATEWAY, name), "diagnosis"))
-    found = answer["diagnosis"]
-    redundancy = found.get("redundancy") or {}
-    counts = [f"{each['count']} {each['status']}" for each in found["connections"]]
-    causes = [f"{cause['cause']} ({cause['count']})" for each in found["connections"] for cause in each["causes"]]
+    diagnosis = answer["diagnosis"]
+    redundancy = diagnosis.get("redundancy") or {}
+    counts = [f"{group['count']} {group['status']}" for group in diagnosis["connections"]]
+    causes = [f"{cause['cause']} ({cause['count']})" for group in diagnosis["connections"] for cause in group["causes"]]
     pairs = [
-        *((key, found.get(key)) for key in ("status", "reason", "remedy")),
-        *((key, Moment(found.get(key, ""))) for key in ("seen_at", "not_seen_since", "paused_since")),
+        *((key, diagnosis.get(key)) for key in ("status", "reason", "remedy")),
+        *((key, Moment(diagnosis.get(key, ""))) for key in ("seen_at", "not_seen_since", "paused_since")),
         ("connections", ", ".join(counts)),
         ("causes", ", ".join(causes)),
         ("redundancy", redundancy.get("summary")),
         *(
-            ("single failure", f"{_part(each)} cuts {', '.join(each['subnets'])}")
-            for each in redundancy.get("single_failures", [])
+            ("single failure", f"{_part(failure)} cuts {', '.join(failure['subnets'])}")
+            for failure in redundancy.get("single_failures", [])
         ),
         *(
-            ("stranger", f"{each.get('peer_address', '')} {each['outcome']} {each['began_at']}")
-            for each in found["strangers"]
+            ("stranger", f"{stranger.get('peer_address', '')} {stranger['outcome']} {stranger['began_at']}")
+            for stranger in diagnosis["strangers"]
         ),
     ]
     run.show_fields(answer, pairs)
@@ -209,10 +209,10 @@ def _routes(run: remote.CommandRun, name: str) -> None:
     Columns: destination, next hop, outer address, origin and AS path of a learned route.
     """
     path = run.api.v5(GATEWAY.path, run.find(GATEWAY, name), "routing-table")
-    found = list(run.api.pages(path, "routing_table", resources.PAGE))
+    routes = list(run.api.pages(path, "routing_table", resources.PAGE))
     names = ("destination", "nexthop", "outbound_interface_ip", "origin", "as_path")
     run.show(
-        {"routing_table": found},
+        {"routing_table": routes},
         ("DESTINATION", "NEXT HOP", "OUT", "ORIGIN", "AS PATH"),
-        lambda: [tuple(each.get(key) for key in names) for each in found],
+        lambda: [tuple(route.get(key) for key in names) for route in routes],
     )

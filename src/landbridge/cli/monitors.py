@@ -28,13 +28,13 @@ def _list(run: remote.CommandRun) -> None:
         ("CONNECTION", "STATUS", "SOURCE", "DESTINATION", "ID"),
         lambda: [
             (
-                names.get(each["vpn_connection_id"], each["vpn_connection_id"]),
-                each.get("status"),
-                each["source_ip"],
-                each.get("destination_ip"),
-                output.Id(each["id"]),
+                names.get(monitor["vpn_connection_id"], monitor["vpn_connection_id"]),
+                monitor.get("status"),
+                monitor["source_ip"],
+                monitor.get("destination_ip"),
+                output.Id(monitor["id"]),
             )
-            for each in answer["connection_monitors"]
+            for monitor in answer["connection_monitors"]
         ],
     )
 
@@ -75,11 +75,11 @@ def _delete(run: remote.CommandRun, connection: str, yes: bool) -> None:
 
 def _find(run: remote.CommandRun, given: str) -> str:
     """The id of the monitor of a connection, or of the monitor that has the id `given`."""
-    found = run.api.get(run.api.v5(_PATH))["connection_monitors"]
-    if given in {each["id"] for each in found}:
+    monitors = run.api.get(run.api.v5(_PATH))["connection_monitors"]
+    if given in {monitor["id"] for monitor in monitors}:
         return given
     connection_id = run.find(CONNECTION, given)
-    for each in found:
-        if each["vpn_connection_id"] == connection_id:
-            return str(each["id"])
+    for monitor in monitors:
+        if monitor["vpn_connection_id"] == connection_id:
+            return str(monitor["id"])
     raise failures.NotFound(f"connection {given} has no monitor")

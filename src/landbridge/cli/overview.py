@@ -34,43 +34,53 @@ def status(run: remote.CommandRun, limit: int) -> None:
     connections = list(resources.list_statuses(run.api, CONNECTION))
     audit = _audit(run.api)
     if run.form != "table":
-        found = {GATEWAY.collection: gateways, CONNECTION.collection: connections, "audit_events": audit}
-        output.document(found, run.form)
+        collections = {GATEWAY.collection: gateways, CONNECTION.collection: connections, "audit_events": audit}
+        output.document(collections, run.form)
         return
-    names = {each["id"]: each["name"] for each in (*gateways, *connections)}
+    names = {resource["id"]: resource["name"] for resource in (*gateways, *connections)}
     kinds = (("gateway", gateways), ("connection", connections))
-    rows = (_problem(kind, each, names) for kind, some in kinds for each in some)
+    rows = (_problem(kind, resource, names) for kind, some in kinds for resource in some)
     problems = [row for row in rows if row is not None]
-    not_redundant = [each for each in gateways if each.get("redundant") is False]
+    not_redundant = [gateway for gateway in gateways if gateway.get("redundant") is False]
     recent = _recent_changes(gateways, connections, audit)
     counts = [("gateways", *_counts(gateways)), ("connections", *_counts(connections))]
     if output.is_terminal():
         _screen(run, counts, problems, limit, not_redundant, recent)
     else:
-        _lines(counts, problems, [each["name"] for each in not_redundant], recent)
+        _lines(counts, problems, [gateway["name"] for gateway in not_redundant], recent)
 
 
 def _audit(service: api.Api) -> list[dict[str, Any]]:
     """The last changes; none for a key that may not read the audit trail."""
     try:
-        found: list[dict[str, Any]] = service.get(service.ours("audit"), limit=_CHANGES)["audit_events"]
+        events: list[dict[str, Any]] = service.get(service.ours("audit"), limit=_CHANGES)["audit_events"]
     except failures.SignIn:
         return []
-    return found
+    return events
 
 
-def _counts(found: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(f"{count} {name}" for name, count in Counter(each["status"] for each in found).most_common())
+def _counts(resources: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(
+        f"{count} {name}" for name, count in Counter(resource["status"] for resource in resources).most_common()
+    )
 
 
-def _problem(kind: str, one: dict[str, Any], names: dict[str, str]) -> tuple[Cell, ...] | None:
+def _problem(kind: str, resource: dict[str, Any], names: dict[str, str]) -> tuple[Cell, ...] | None:
     """A row of a resource with a problem; None for the others."""
-    if one["status"] == _WELL and not one.get("cause"):
+    if resource["status"] == _WELL and not resource.get("cause"):
         return None
-    gateway = names.get(one.get("vgw_id", ""), "")
-    why = one.get("reason") or ""
-    remedy = f" → {one['remedy']}" if one.get("remedy") else ""
-    return kind, one["name"], gateway, one["status"], Moment(one.get("since", "")), one.get("cause"), why + remedy
+    gateway = names.get(resource.get("vgw_id", ""), "")
+    why = resource.get("reason") or ""
+    remedy = f" → {resource['remedy']}" if resource.get("remedy") else ""
+    return (
+        kind,
+        resource["name"],
+        gateway,
+        resource["status"],
+        Moment(resource.get("since", "")),
+        resource.get("cause"),
+        why + remedy,
+    )
 
 
 def _recent_changes(
@@ -79,17 +89,20 @@ def _recent_changes(
     audit: Sequence[dict[str, Any]],
 ) -> list[tuple[Cell, ...]]:
     """The last changes of statuses and the last requests, newest first."""
-    moved = sorted((each for each in (*gateways, *connections) if each.get("since")), key=lambda each: each["since"])
+    moved = sorted(
+        (resource for resource in (*gateways, *connections) if resource.get("since")),
+        key=lambda resource: resource["since"],
+    )
     changed: list[tuple[Cell, ...]] = [
-        (Moment(each["since"]), each["name"], f"is {each['status']}") for each in moved[-_CHANGES:]
+        (Moment(resource["since"]), resource["name"], f"is {resource['status']}") for resource in moved[-_CHANGES:]
     ]
     asked: list[tuple[Cell, ...]] = [
         (
-            Moment(each["at"]),
-            each.get("resource_name") or Id(each["resource_id"]),
-            f"{each['action']} by {each['actor']}",
+            Moment(event["at"]),
+            event.get("resource_name") or Id(event["resource_id"]),
+            f"{event['action']} by {event['actor']}",
         )
-        for each in audit
+        for event in audit
     ]
     return sorted(changed + asked, key=lambda row: str(row[0]), reverse=True)
 
@@ -124,12 +137,12 @@ def _redundancy(service: api.Api, not_redundant: Sequence[dict[str, Any]]) -> It
     """Why the redundancy of the first gateways is not met, as their diagnoses say it."""
     if not not_redundant:
         yield "met, or nothing to carry"
-    for each in not_redundant[:_EXPLAINED]:
+    for gateway in not_redundant[:_EXPLAINED]:
         try:
-            found = service.get(service.ours(GATEWAY.statuses, each["id"], "diagnosis"))["diagnosis"]
+            diagnosis = service.get(service.ours(GATEWAY.statuses, gateway["id"], "diagnosis"))["diagnosis"]
         except failures.NotFound:  # deleted meanwhile
             continue
-        yield f"{each['name']}: {found.get('redundancy', {}).get('summary', 'nothing to carry')}"
+        yield f"{gateway['name']}: {diagnosis.get('redundancy', {}).get('summary', 'nothing to carry')}"
     if len(not_redundant) > _EXPLAINED:
         yield f"not met for {len(not_redundant) - _EXPLAINED} more: landbridge gateway list, landbridge gateway diagnose NAME"
 
@@ -140,7 +153,9 @@ def _lines(
     not_redundant: Sequence[str],
     recent: Sequence[tuple[Cell, ...]],
 ) -> None:
-    counted = [("count", name, *reversed(each.split(" "))) for name, *some in counts for each in some]
+    counted = [
+        ("count", name, *reversed(counted_status.split(" "))) for name, *some in counts for counted_status in some
+    ]
     unmet = [("not-redundant", name) for name in not_redundant]
     output.table(
         (), [*counted, *(("problem", *row) for row in problems), *unmet, *(("changed", *row) for row in recent)]
@@ -159,7 +174,7 @@ def quota(run: remote.CommandRun) -> None:
     run.show(
         answer,
         ("TYPE", "USED", "QUOTA"),
-        lambda: [(each["type"], each["used"], each["quota"]) for each in answer["quotas"]["resources"]],
+        lambda: [(quota["type"], quota["used"], quota["quota"]) for quota in answer["quotas"]["resources"]],
     )
 
 
@@ -187,19 +202,19 @@ def audit(run: remote.CommandRun, kind: str, resource: str | None, limit: int, *
         "to": filters["until"],
     }
     pages = run.api.pages(run.api.ours("audit"), "audit_events", min(limit, _AUDIT_PAGE), **query)
-    found = [event for _, event in zip(range(limit), pages, strict=False)]
+    events = [event for _, event in zip(range(limit), pages, strict=False)]
     run.show(
-        {"audit_events": found},
+        {"audit_events": events},
         ("WHEN", "ACTOR", "ACTION", "NAME", "RESOURCE", "REQUEST"),
         lambda: [
             (
-                Moment(each["at"]),
-                each["actor"],
-                each["action"],
-                each.get("resource_name"),
-                Id(each["resource_id"]),
-                each["request_id"],
+                Moment(event["at"]),
+                event["actor"],
+                event["action"],
+                event.get("resource_name"),
+                Id(event["resource_id"]),
+                event["request_id"],
             )
-            for each in found
+            for event in events
         ],
     )

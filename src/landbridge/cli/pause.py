@@ -18,7 +18,7 @@ def resume(settings: config.Settings, arguments: SimpleNamespace) -> None:
         data.database.write(lambda tx: pausing.resume(tx, _id(arguments), clock.now()))
         left = data.database.read(pausing.list_all)
     print(f"{_what(_id(arguments))} resumed")
-    for gateway_id, since in sorted(left.items(), key=lambda one: one[1]):
+    for gateway_id, since in sorted(left.items(), key=lambda pause: pause[1]):
         print(f"still paused: {_what(gateway_id)} since {_moment(since)}")
 
 

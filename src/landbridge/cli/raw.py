@@ -23,7 +23,7 @@ def api(run: remote.CommandRun, method: str, path: str, pairs: tuple[str, ...], 
     if not path.startswith("/"):
         raise failures.Usage(f"PATH: {path!r} does not begin with /")
     whole = path.replace("{project_id}", run.api.account.project_id)
-    query = {each["key"]: each["value"] for each in (fields.pair(text, "--query") for text in pairs)}
+    query = {parameter["key"]: parameter["value"] for parameter in (fields.pair(text, "--query") for text in pairs)}
     answer = crud.send(run, method.upper(), whole, _body(file) if file else None, (), **query)
     if answer:
         output.document(answer, "yaml" if run.form == "yaml" else "json")

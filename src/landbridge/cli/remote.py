@@ -95,10 +95,10 @@ def _complete(kind: Kind) -> Callable[[click.Context, click.Parameter, str], lis
         try:
             quick = api.Api(accounts.find(flags, os.environ), timeout=_COMPLETION_SECONDS)
             with contextlib.closing(quick):
-                found = resources.names(quick, kind).values()
+                names_of_kind = resources.names(quick, kind).values()
         except failures.Failure:  # no place for an error
             return []
-        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in names_of_kind if name.startswith(incomplete)]
 
     return names
 

@@ -31,9 +31,7 @@ def _list(run: remote.CommandRun, kind: str, name: str | None) -> None:
     run.show(
         answer,
         ("KEY", "VALUE"),
-        lambda: [
-            (each["key"], value) for each in answer["tags"] for value in each.get("values", [each.get("value", "")])
-        ],
+        lambda: [(tag["key"], value) for tag in answer["tags"] for value in tag.get("values", [tag.get("value", "")])],
     )
 
 
@@ -74,17 +72,17 @@ def _find(run: remote.CommandRun, kind: str, pairs: tuple[str, ...]) -> None:
     """
     resource_kind = KINDS[kind]
     wanted = [fields.pair(text, "KEY=VALUE") for text in pairs]
-    body = {"tags": [{"key": each["key"], "values": [each["value"]]} for each in wanted]}
+    body = {"tags": [{"key": tag["key"], "values": [tag["value"]]} for tag in wanted]}
     answer = run.api.send("POST", run.api.v5(resource_kind.tagged, "resource-instances", "filter"), body)
     run.show(
         answer,
         ("NAME", "TAGS", "ID"),
         lambda: [
             (
-                each["resource_name"],
-                ", ".join(f"{tag['key']}={tag['value']}" for tag in each["tags"]),
-                output.Id(each["resource_id"]),
+                resource["resource_name"],
+                ", ".join(f"{tag['key']}={tag['value']}" for tag in resource["tags"]),
+                output.Id(resource["resource_id"]),
             )
-            for each in answer["resources"]
+            for resource in answer["resources"]
         ],
     )

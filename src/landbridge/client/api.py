@@ -98,7 +98,7 @@ class Api:
     def _path(self, root: str, segments: tuple[str, ...]) -> str:
         if not self.account.project_id:
             raise failures.SignIn(f"{self.account.source} has no project_id: --project ID names the project")
-        return "/" + "/".join([root, *(quote(each, safe="") for each in (self.account.project_id, *segments))])
+        return "/" + "/".join([root, *(quote(segment, safe="") for segment in (self.account.project_id, *segments))])
 
     def _try_again(self, ask: Callable[[], Answer]) -> Answer:
         for number in range(1, _TRIES):
@@ -144,12 +144,12 @@ class Api:
 
     def _parsed(self, received: bytes) -> Answer:
         try:
-            found = json.loads(received, object_hook=Answer)
+            answer = json.loads(received, object_hook=Answer)
         except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, Answer):
+            answer = None
+        if not isinstance(answer, Answer):
             raise failures.Failure(f"{self.account.endpoint} did not answer in JSON: it is not the API of Landbridge")
-        return found
+        return answer
 
     def _failure(self, status: int, received: bytes) -> failures.Failure:
         try:
@@ -178,7 +178,7 @@ class Api:
 
 def _details(answer: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     try:
-        return tuple((str(each["field"]), str(each["message"])) for each in answer.get("details") or ())
+        return tuple((str(violation["field"]), str(violation["message"])) for violation in answer.get("details") or ())
     except (TypeError, KeyError):
         return ()
 

@@ -72,14 +72,14 @@ def find(api: Api, kind: Kind, given: str) -> str:
         api.v5(kind.tagged, "resource-instances", "filter"),
         {"matches": [{"key": "resource_name", "value": given}]},
     )["resources"]
-    found = [each["resource_id"] for each in named]
-    if not found and _PREFIX.fullmatch(given.lower()):
-        found = [each["id"] for each in list_all(api, kind) if each["id"].startswith(given.lower())]
-    if not found:
+    ids = [resource["resource_id"] for resource in named]
+    if not ids and _PREFIX.fullmatch(given.lower()):
+        ids = [resource["id"] for resource in list_all(api, kind) if resource["id"].startswith(given.lower())]
+    if not ids:
         raise failures.NotFound(f"no {kind.title} has the name {given}, or an id that begins with it")
-    if len(found) > 1:
-        raise failures.Usage(f"{given} is ambiguous, give the id: {len(found)} {kind.title}s are {', '.join(found)}")
-    return str(found[0])
+    if len(ids) > 1:
+        raise failures.Usage(f"{given} is ambiguous, give the id: {len(ids)} {kind.title}s are {', '.join(ids)}")
+    return str(ids[0])
 
 
 def list_all(api: Api, kind: Kind, **query: object) -> Iterator[dict[str, Any]]:
@@ -97,4 +97,4 @@ def list_statuses(api: Api, kind: Kind, **query: object) -> Iterator[dict[str, A
 
 def names(api: Api, kind: Kind) -> dict[str, str]:
     """id -> name of all resources of a kind."""
-    return {each["id"]: each["name"] for each in list_all(api, kind)}
+    return {resource["id"]: resource["name"] for resource in list_all(api, kind)}

@@ -74,9 +74,9 @@ def for_end(api: Api, name: str, path: str, timeout: float) -> None:
 
     def look() -> Look:
         try:
-            (found,) = (value for value in api.get(path).values() if isinstance(value, dict))
+            (resource,) = (value for value in api.get(path).values() if isinstance(value, dict))
         except failures.NotFound:
             return Look("gone", done=True)
-        return Look(str(found.get("status", "still there")))
+        return Look(str(resource.get("status", "still there")))
 
     until(name, look, timeout)

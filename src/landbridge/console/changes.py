@@ -127,8 +127,8 @@ async def _create(context: PageContext, kind: Creation, form: dict[str, str]) ->
     try:
         notice = await kind.prepare(context, form)
         draft = await kind.draft(context, form)
-        found = await kind.check(context, form, draft)
-        if not found.violations and _seen(found) != form.get("seen", ""):
+        checked = await kind.check(context, form, draft)
+        if not checked.violations and _seen(checked) != form.get("seen", ""):
             return await _new_page(context, kind, form, confirm=True, notice=notice)
         result = await context.perform(
             kind.create,
@@ -233,7 +233,7 @@ async def _edit(context: PageContext, load: Load) -> Answered:
     except errors.Busy as busy:
         notice = f"The {present.noun} is not changed: {busy}. Change it again."
         return _edit_page(context, present, form, result, code=503, notice=notice)
-    warnings = "".join(f" Warning: {one}" for one in getattr(made, "warnings", ()))
+    warnings = "".join(f" Warning: {warning}" for warning in getattr(made, "warnings", ()))
     return Moved(to=context.link(present.show), notice=f"The {present.noun} is changed.{warnings}")
 
 

@@ -94,15 +94,15 @@ def _subnets(connection: model.Connection) -> str:
 
 def _shown(attempts: Iterable[negotiation.Attempt]) -> Mapping[tuple[str, str], Sequence[str]]:
     """(phase, setting) -> the values that the device has shown; a later attempt wins."""
-    found: dict[tuple[str, str], Sequence[str]] = {}
+    values: dict[tuple[str, str], Sequence[str]] = {}
     for attempt in attempts:
         if attempt.ike_version and attempt.began_by == "device":
-            found[IKE, "IKE version"] = (attempt.ike_version,)
+            values[IKE, "IKE version"] = (attempt.ike_version,)
         for fact in attempt.facts:
-            found |= _of_fact(fact)
+            values |= _of_fact(fact)
             if isinstance(fact, negotiation.ProposalChosen) and fact.phase == 1 and attempt.ike_version:
-                found[IKE, "IKE version"] = (attempt.ike_version,)
-    return found
+                values[IKE, "IKE version"] = (attempt.ike_version,)
+    return values
 
 
 def _of_fact(fact: negotiation.Fact) -> Mapping[tuple[str, str], Sequence[str]]:
@@ -145,5 +145,5 @@ def _differing(causes: Iterable[model.Cause]) -> set[tuple[str, str]]:
     if first is None:
         return set()
     phase = IPSEC if first.code in _PHASE_2 or "pfs" in first.differs else IKE
-    found = {(phase, _WORDS[name]) for name in first.differs if name in _WORDS}
-    return found | ({(phase, _WHOLE[first.code])} if first.code in _WHOLE else set())
+    differing = {(phase, _WORDS[name]) for name in first.differs if name in _WORDS}
+    return differing | ({(phase, _WHOLE[first.code])} if first.code in _WHOLE else set())

@@ -51,7 +51,7 @@ async def show(context: PageContext) -> Answered:
     asked = model.TimelineRequest(connection_id=connection.id, limit=TIMELINE, marker=context.query.get("after", ""))
     timeline = await context.perform(timelines.show, asked)
     devices = await context.perform(peer_configurations.devices, model.EmptyRequest())
-    waiting = [one for one in await context.perform(probes.list_all, ref) if one.result is None]
+    waiting = [probe for probe in await context.perform(probes.list_all, ref) if probe.result is None]
     series = await context.perform(traffic_series.show, SeriesRequest(connection_id=connection.id, last=_last(context)))
     attempt = negotiation.shown(status.observation.attempts) if status.observation else None
     return context.render(
@@ -66,7 +66,7 @@ async def show(context: PageContext) -> Answered:
         comparison=comparison.compare(connection, status),
         charts=charts.draw(series),
         drawn=negotiation.draw(attempt) if attempt else None,
-        entries=[_entry(each) for each in timeline.entries],
+        entries=[_entry(entry) for entry in timeline.entries],
         next_marker=timeline.next_marker,
         devices=devices,
         configuration=await configuration(context, connection.id, devices),
@@ -88,7 +88,7 @@ def health_of(status: model.ConnectionStatus) -> model.TunnelHealth:
 
 async def configuration(context: PageContext, connection_id: str, devices: Any) -> Any:
     """The text for the device that the query of the address names; None without one. It has the pre-shared key once after a person asked for it."""
-    chosen = next((each for each in devices if each.id == context.query.get("device")), None)
+    chosen = next((device for device in devices if device.id == context.query.get("device")), None)
     if chosen is None:
         return None
     with_psk = context.shown_once is not None
@@ -178,27 +178,27 @@ def _carried(
     diagnosis: gateways.GatewayDiagnosis, ids: Collection[str]
 ) -> dict[str, list[tuple[str, list[model.Carrier]]]]:
     """Id of each of these connections of a VPN gateway -> the subnets that it carries, each with the connections of other ids that carry it too."""
-    found: dict[str, list[tuple[str, list[model.Carrier]]]] = {id_: [] for id_ in ids}
+    carriers_of: dict[str, list[tuple[str, list[model.Carrier]]]] = {id_: [] for id_ in ids}
     for carried in diagnosis.redundancy.subnets if diagnosis.redundancy else ():
-        others = [carrier for carrier in carried.carriers if carrier.connection_id not in found]
-        for one in {carrier.connection_id for carrier in carried.carriers} & found.keys():
-            found[one].append((carried.subnet, others))
-    return found
+        others = [carrier for carrier in carried.carriers if carrier.connection_id not in carriers_of]
+        for connection_id in {carrier.connection_id for carrier in carried.carriers} & carriers_of.keys():
+            carriers_of[connection_id].append((carried.subnet, others))
+    return carriers_of
 
 
 async def ask_delete(context: PageContext) -> Answered:
     """What a delete will touch."""
     this = model.ConnectionRef(connection_id=context.path("id"))
-    found = await context.perform(connections.diagnose, this)
-    ref = model.GatewayRef(gateway_id=found.connection.gateway_id)
+    diagnosis = await context.perform(connections.diagnose, this)
+    ref = model.GatewayRef(gateway_id=diagnosis.connection.gateway_id)
     of_gateway: gateways.GatewayDiagnosis = await context.perform(gateways.diagnose, ref)
-    carried = _carried(of_gateway, {found.connection.id})[found.connection.id]
+    carried = _carried(of_gateway, {diagnosis.connection.id})[diagnosis.connection.id]
     return context.render(
         "delete_connection.html",
-        connection=found.connection,
+        connection=diagnosis.connection,
         version=(await context.perform(connections.show, this)).etag,
-        status=found.status,
-        health=health_of(found.status),
+        status=diagnosis.status,
+        health=health_of(diagnosis.status),
         gateway=of_gateway.gateway,
         carried=carried,
     )

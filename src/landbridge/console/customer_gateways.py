@@ -108,9 +108,11 @@ ask_edit, edit = changes.edit_pages(_present)
 
 async def ask_delete(context: PageContext) -> Answered:
     """What a delete will touch. With connections it would be refused."""
-    found: Any = await _find(context)
+    customer_gateway: Any = await _find(context)
     used = await context.perform(operations.used_by, _ref(context))
-    return context.render("delete_customer_gateway.html", peer=found, version=operations.etag(found), used=used)
+    return context.render(
+        "delete_customer_gateway.html", peer=customer_gateway, version=operations.etag(customer_gateway), used=used
+    )
 
 
 async def delete(context: PageContext) -> Answered:

@@ -32,7 +32,10 @@ _FIELDS = allowed_values.GATEWAY
 async def show_list(context: PageContext) -> Answered:
     request = model.StatusListRequest(limit=ROWS, marker=context.query.get("after", ""))
     page: status_lists.StatusPage = await context.read(status_lists.list_gateways, request, key=request)
-    shown = {one.gateway.id: one for one in await context.perform(operations.list_all, model.GatewayListRequest())}
+    shown = {
+        gateway.gateway.id: gateway
+        for gateway in await context.perform(operations.list_all, model.GatewayListRequest())
+    }
     rows = [(row, shown[row.id]) for row in page.rows if row.id in shown]
     return context.render(
         "gateways.html",
@@ -296,7 +299,7 @@ async def _find_one(context: PageContext, gateway_id: str) -> bulk.SelectedResou
 
 async def _delete_notes(context: PageContext, ids: Collection[str]) -> dict[str, list[str]]:
     shown = [await context.perform(operations.show, model.GatewayRef(gateway_id=id_)) for id_ in ids]
-    return {one.gateway.id: bulk.delete_notes(one.connections) for one in shown}
+    return {gateway.gateway.id: bulk.delete_notes(gateway.connections) for gateway in shown}
 
 
 async def _delete_one(context: PageContext, gateway_id: str, version: str | None) -> None:

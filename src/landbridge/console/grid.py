@@ -71,9 +71,9 @@ def draw(tunnels: Sequence[Tunnel], links: int) -> Grid:
 
 def label(tunnels: Sequence[Tunnel]) -> str:
     """What the grid shows, in words: `3 down, 97 up`."""
-    found = Counter(tunnel.health for tunnel in tunnels)
+    counts = Counter(tunnel.health for tunnel in tunnels)
     return f"{len(tunnels)} tunnels: " + ", ".join(
-        f"{found[health]} {health}" for health in model.HEALTH_ORDER if found[health]
+        f"{counts[health]} {health}" for health in model.HEALTH_ORDER if counts[health]
     )
 
 

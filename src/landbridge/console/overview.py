@@ -89,18 +89,18 @@ def page_number(text: str | None) -> int:
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
-def _values(found: Overview, asked: model.OverviewRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
-    total = sum(found.by_health.values())
+def _values(result: Overview, asked: model.OverviewRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
+    total = sum(result.by_health.values())
     return {
-        "overview": found,
+        "overview": result,
         "request": asked,
         "given": given,
         "total": total,
-        "chips": chips(found, asked.health),
+        "chips": chips(result, asked.health),
         "filtered": any(given[name] for name in ("q", "health", "gateway", "redundancy")),
-        "faults": [gateway for gateway in found.gateways if gateway.status.status == "FAULT"],
-        "summary": summary(found.by_health),
-        "pictures": pictures(found.gateways),
+        "faults": [gateway for gateway in result.gateways if gateway.status.status == "FAULT"],
+        "summary": summary(result.by_health),
+        "pictures": pictures(result.gateways),
         "gateways_a_page": overview.GATEWAYS,
     }
 

@@ -85,8 +85,8 @@ class PageContext:
 
     def path(self, name: str) -> str:
         """A parameter of the path."""
-        found: str = self.request.path_params[name]
-        return found
+        value: str = self.request.path_params[name]
+        return value
 
     def link(self, rest: str = "") -> str:
         """The address of a page of this project."""

@@ -49,12 +49,12 @@ _ENVIRONMENT = _environment(_FOLDER / "templates")
 
 def _load_assets() -> dict[str, tuple[str, bytes]]:
     """Name with its hash -> type and content."""
-    found = {}
+    blocks = {}
     for file in (_FOLDER / "assets").iterdir():
         stem, suffix = file.name.split(".")
         content = file.read_bytes()
-        found[f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{suffix}"] = (_TYPES[suffix], content)
-    return found
+        blocks[f"{stem}.{hashlib.sha256(content).hexdigest()[:12]}.{suffix}"] = (_TYPES[suffix], content)
+    return blocks
 
 
 ASSETS = _load_assets()

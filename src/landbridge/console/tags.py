@@ -22,7 +22,7 @@ async def show_all(context: PageContext) -> Answered:
         for kind in allowed_values.TAGGED
     }
     kind, key, value = (context.query.get(name, "") for name in ("type", "key", "value"))
-    number, found = overview.page_number(context.query.get("page")), None
+    number, page = overview.page_number(context.query.get("page")), None
     if kind in allowed_values.TAGGED and key:
         search = model.TagSearchRequest(
             resource_type=kind,
@@ -30,10 +30,10 @@ async def show_all(context: PageContext) -> Answered:
             limit=ROWS,
             offset=(number - 1) * ROWS,
         )
-        found = await context.perform(operations.search, search)
+        page = await context.perform(operations.search, search)
     given = {"type": kind, "key": key, "value": value}
     return context.render(
-        "tags.html", kinds=kinds, found=found, given=given, number=number, limit=ROWS, places=PLACES, names=NAMES
+        "tags.html", kinds=kinds, found=page, given=given, number=number, limit=ROWS, places=PLACES, names=NAMES
     )
 
 
@@ -55,7 +55,7 @@ async def change(context: PageContext) -> Answered:
         return await _page(context, refused)
     notice = f"The tag {tag.key} is set."
     if removes:
-        stays = any(one.key == tag.key for one in await context.perform(operations.show, ref))
+        stays = any(remaining.key == tag.key for remaining in await context.perform(operations.show, ref))
         notice = (
             f"The tag {tag.key} has another value by now, and stays." if stays else f"The tag {tag.key} is removed."
         )

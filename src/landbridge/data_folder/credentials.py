@@ -73,6 +73,6 @@ def read_endpoint(settings: config.Settings) -> str | None:
 def read_access_key(settings: config.Settings) -> str | None:
     """The access key of `credentials.toml`; None without the file."""
     with contextlib.suppress(OSError, tomllib.TOMLDecodeError):
-        found = tomllib.loads((Path(settings.serve.data) / paths.CREDENTIALS).read_text()).get("access_key")
-        return found if isinstance(found, str) else None
+        access_key = tomllib.loads((Path(settings.serve.data) / paths.CREDENTIALS).read_text()).get("access_key")
+        return access_key if isinstance(access_key, str) else None
     return None

@@ -52,8 +52,8 @@ def check_data(settings: config.Settings) -> tuple[list[str], dict[str, int]]:
     with folder.locked(path):
         safe = master_key.open_vault(master_key.path_of(settings), path / paths.DATABASE)
         with inspection.snapshot(path / paths.DATABASE) as tx:
-            found = inspection.find_damage(tx) or [*inspection.check_references(tx), *check.contents(tx, safe)]
-            return found, {} if found else consistency.count_rows(tx)
+            damage = inspection.find_damage(tx) or [*inspection.check_references(tx), *check.contents(tx, safe)]
+            return damage, {} if damage else consistency.count_rows(tx)
 
 
 def known_projects(settings: config.Settings) -> set[str] | None:

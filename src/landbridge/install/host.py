@@ -89,8 +89,8 @@ def data_folder(configured: str) -> str:
 
 def named_folder(command: str) -> str | None:
     """The data folder in the command line of a unit, as systemd shows it: words are not quoted, and a folder may have spaces."""
-    found = re.findall(r"\s--data[ =](.+?)(?=\s+--|\s+;|\s*$)", command)
-    return found[-1].strip('"') if found else None
+    folders = re.findall(r"\s--data[ =](.+?)(?=\s+--|\s+;|\s*$)", command)
+    return folders[-1].strip('"') if folders else None
 
 
 def plan_install(host: Host, watch_migration: WatchMigration, *, dry_run: bool = False) -> list[Step]:
@@ -260,8 +260,8 @@ def _plan_switch_off(host: Host) -> list[Step]:
 
 
 def _is_configured(place: Path, words: tuple[str, ...]) -> bool:
-    found = place.glob("*.conf") if place.is_dir() else [place]
-    lines = [line.strip() for path in found if path.is_file() for line in path.read_text(errors="replace").splitlines()]
+    files = place.glob("*.conf") if place.is_dir() else [place]
+    lines = [line.strip() for path in files if path.is_file() for line in path.read_text(errors="replace").splitlines()]
     return any(line.startswith(words) for line in lines)
 
 
@@ -274,7 +274,7 @@ def _switch_off(host: Host, unit: str) -> None:
 def _plan_sweep(host: Host, kept: set[str | None]) -> list[Step]:
     """Steps that remove old versions. `kept` are the new version and the one before, to which a user may go back."""
     versions = host.at(host.layout.versions)
-    names = {Path(one).name for one in kept if one}
+    names = {Path(name).name for name in kept if name}
     old = sorted(versions.iterdir()) if versions.is_dir() else []
     return [Step(f"remove {path}", partial(shutil.rmtree, path)) for path in old if path.name not in names]
 

@@ -91,13 +91,13 @@ def _record(distribution: metadata.Distribution) -> str:
 
 def _files(distribution: metadata.Distribution) -> dict[str, Path]:
     """Its files in site-packages."""
-    found = [file for file in distribution.files or () if ".." not in file.parts]
-    return {str(file): Path(str(file.locate())) for file in found}
+    files = [file for file in distribution.files or () if ".." not in file.parts]
+    return {str(file): Path(str(file.locate())) for file in files}
 
 
 def _closure(name: str) -> dict[str, metadata.Distribution]:
     """Name -> distribution, of `name` and all that it requires on this machine, by its extras and markers."""
-    found: dict[str, metadata.Distribution] = {}
+    distributions: dict[str, metadata.Distribution] = {}
     done: set[tuple[str, frozenset[str]]] = set()
     left = [Requirement(name)]
     while left:
@@ -105,10 +105,10 @@ def _closure(name: str) -> dict[str, metadata.Distribution]:
         wanted = (canonicalize_name(requirement.name), frozenset(requirement.extras))
         if wanted not in done:
             done.add(wanted)
-            found[wanted[0]] = metadata.distribution(requirement.name)
-            more = map(Requirement, found[wanted[0]].requires or ())
-            left += [one for one in more if _applies(one.marker, requirement.extras)]
-    return found
+            distributions[wanted[0]] = metadata.distribution(requirement.name)
+            more = map(Requirement, distributions[wanted[0]].requires or ())
+            left += [needed for needed in more if _applies(needed.marker, requirement.extras)]
+    return distributions
 
 
 def _applies(marker: Marker | None, extras: Collection[str]) -> bool:

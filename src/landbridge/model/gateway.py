@@ -261,7 +261,7 @@ class Site:
     def ranges(self) -> list[tuple[str, str]]:
         """All addresses that are kept for private gateways."""
         kept = (self.gateway_addresses, *(network.gateway_addresses for network in self.networks))
-        return [each for each in kept if each is not None]
+        return [pair for pair in kept if pair is not None]
 
 
 def _may_use(project_id: str, projects: tuple[str, ...]) -> bool:

@@ -71,4 +71,4 @@ class GatewayCertificate:
     @property
     def expire_time(self) -> datetime:
         """When the first of the three certificates ends."""
-        return min(each.expire_time for each in (self.signing, self.chain, self.encryption))
+        return min(text.expire_time for text in (self.signing, self.chain, self.encryption))

@@ -141,7 +141,7 @@ def add_key(tx: Transaction, safe: vault.Vault, made: NewKey, now: datetime) -> 
 def _project_id(tx: Transaction, project: str) -> str:
     """Finds a project by its id or its name."""
     known = keys.projects(tx)
-    for project_id, name in sorted(known, key=lambda one: one[0] != project):
+    for project_id, name in sorted(known, key=lambda entry: entry[0] != project):
         if project in (project_id, name):
             return project_id
     told = ", ".join(f"{project_id} ({name})" for project_id, name in known[:MAX_LISTED_PROJECTS]) or "none yet"

@@ -48,9 +48,9 @@ def list_page(tx: Transaction, call: Call, request: model.AuditListRequest) -> A
         until=request.until,
     )
     looked_at = rows[:LOOKED_THROUGH]
-    found = [event for event in looked_at if request.fits(event)][: request.limit]
-    last = found[-1] if len(found) == request.limit else looked_at[-1] if looked_at else None
+    events = [event for event in looked_at if request.fits(event)][: request.limit]
+    last = events[-1] if len(events) == request.limit else looked_at[-1] if looked_at else None
     more = last is not None and last.seq != rows[-1].seq
-    names = resources.names(tx, call.project_id, (event.resource_id for event in found))
+    names = resources.names(tx, call.project_id, (event.resource_id for event in events))
     marker = paging.marker(call, _LIST, last.seq) if more and last else None
-    return AuditPage(events=found, next_marker=marker, names=names)
+    return AuditPage(events=events, next_marker=marker, names=names)

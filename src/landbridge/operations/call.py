@@ -62,9 +62,9 @@ class Call:
     if_match: str | None = None
     body: bytes = dataclasses.field(default=b"", repr=False)
 
-    def refuse(self, found: Iterable[model.Violation]) -> None:
-        """Raises Invalid when the request has wrong shapes, or violations that the rules `found`."""
-        violations = fields.merge(self.violations, found)
+    def refuse(self, from_rules: Iterable[model.Violation]) -> None:
+        """Raises Invalid when the request has wrong shapes, or when `from_rules` has a violation."""
+        violations = fields.merge(self.violations, from_rules)
         if violations:
             raise errors.Invalid(violations)
 

@@ -70,8 +70,8 @@ def _of_gateway(
     if not numbers:
         return [], 0
     number = numbers.pop()
-    found = connection_pages.page_of_endpoint(tx, row.seq, number, after, request.limit + 1)
-    return found, connection_pages.count_of_endpoint(tx, row.seq, number)
+    rows = connection_pages.page_of_endpoint(tx, row.seq, number, after, request.limit + 1)
+    return rows, connection_pages.count_of_endpoint(tx, row.seq, number)
 
 
 def _of_enterprises(

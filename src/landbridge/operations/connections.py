@@ -290,10 +290,10 @@ def diagnose(tx: Transaction, call: Call, request: model.ConnectionRef) -> Conne
     gateway = gateways.find(tx, call.project_id, row.connection.gateway_id)
     failure = gateway.failure if gateway else None
     known = related.load(tx, row, related.load_gateway(tx, call.service.site, gateway) if gateway else None)
-    found = status.derive(row, call.now, call.service.unseen_after, paused_since, failure, known)
+    derived = status.derive(row, call.now, call.service.unseen_after, paused_since, failure, known)
     warnings = rules.warnings(row.connection, call.service.abilities)
     return ConnectionDiagnosis(
-        connection=row.connection, status=found, warnings=warnings, asn=known.asn, peer_asn=known.peer_asn
+        connection=row.connection, status=derived, warnings=warnings, asn=known.asn, peer_asn=known.peer_asn
     )
 
 

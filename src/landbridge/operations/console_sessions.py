@@ -73,11 +73,11 @@ def begin(
 
 def find(tx: Transaction, secret: str, limits: config.Console, now: datetime) -> Session | None:
     """The session with this secret; None when there is none, or it has ended."""
-    found = store.find(tx, _hash(secret))
-    if found is None or now - found.used_at > _idle(limits) or now - found.began_at > _longest(limits):
+    session = store.find(tx, _hash(secret))
+    if session is None or now - session.used_at > _idle(limits) or now - session.began_at > _longest(limits):
         return None
-    caller = Caller(access_key=found.access_key, project_id=found.project_id, role=cast("Role", found.role))
-    return Session(caller=caller, is_due=now - found.used_at > USE_STEP)
+    caller = Caller(access_key=session.access_key, project_id=session.project_id, role=cast("Role", session.role))
+    return Session(caller=caller, is_due=now - session.used_at > USE_STEP)
 
 
 def use(tx: Transaction, secret: str, now: datetime) -> None:
@@ -107,9 +107,9 @@ def begin_by_link(
     tx: Transaction, link: str, limits: config.Console, now: datetime, request_id: str, *, replaced: str | None = None
 ) -> model.Secret:
     """Begins a session with the key of the link, and makes the link worthless. `replaced`: as for `begin`. Raises Unauthenticated."""
-    found = store.take_link(tx, _hash(link))
-    key = keys.find(tx, found[0]) if found else None
-    if found is None or key is None or key.revoked or now - found[1] > LINK_LIFETIME:
+    stored_link = store.take_link(tx, _hash(link))
+    key = keys.find(tx, stored_link[0]) if stored_link else None
+    if stored_link is None or key is None or key.revoked or now - stored_link[1] > LINK_LIFETIME:
         raise errors.Unauthenticated(BAD_LINK)
     caller = Caller(access_key=key.access_key, project_id=key.project_id, role=cast("Role", key.role))
     return begin(tx, caller, limits, now, request_id, replaced=replaced)

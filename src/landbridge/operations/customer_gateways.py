@@ -120,8 +120,8 @@ def list_page(tx: Transaction, call: Call, request: model.CustomerGatewayListReq
     limit, after = request.limit, paging.after(call, "customer gateways", request.marker)
     if request.customer_gateway_id is not None:
         only = customer_gateways.find(tx, call.project_id, request.customer_gateway_id)
-        found = [only] if only is not None else []
-        return CustomerGatewayPage(customer_gateways=found, next_marker=None, total=len(found))
+        page = [only] if only is not None else []
+        return CustomerGatewayPage(customer_gateways=page, next_marker=None, total=len(page))
     rows = customer_gateways.page(tx, call.project_id, after, limit + 1)
     return CustomerGatewayPage(
         customer_gateways=[customer_gateway for _, customer_gateway in rows[:limit]],

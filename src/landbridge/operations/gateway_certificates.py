@@ -62,15 +62,15 @@ def _sealed(call: Call, made: model.GatewayCertificate, request: model.GatewayCe
 
 
 def _opened(call: Call, made: model.GatewayCertificate, sealed: bytes) -> Keys:
-    one, other = json.loads(call.service.vault.open(sealed, made.id))
-    return model.Secret(one), model.Secret(other)
+    signing, other = json.loads(call.service.vault.open(sealed, made.id))
+    return model.Secret(signing), model.Secret(other)
 
 
 def _find(tx: Transaction, call: Call, gateway_id: str) -> tuple[model.GatewayCertificate, bytes]:
-    found = gateway_certificates.find(tx, call.project_id, gateway_id.lower())
-    if found is None:
+    certificate = gateway_certificates.find(tx, call.project_id, gateway_id.lower())
+    if certificate is None:
         raise errors.NotFound(f"a certificate of VPN gateway {gateway_id[:64]}")
-    return found
+    return certificate
 
 
 @operation("show_vpn_gateway_certificate", "reader", "read")
@@ -82,11 +82,13 @@ def show(tx: Transaction, call: Call, request: model.GatewayRef) -> model.Gatewa
 def list_page(
     tx: Transaction, call: Call, request: model.GatewayCertificateListRequest
 ) -> list[model.GatewayCertificate]:
-    found = gateway_certificates.list_after(tx, call.project_id, request.created_after)
+    certificates = gateway_certificates.list_after(tx, call.project_id, request.created_after)
     days = request.expires_within_days
     if days is not None:
-        found = [certificate for certificate in found if certificate.expire_time <= call.now + timedelta(days=days)]
-    return found[: request.limit]
+        certificates = [
+            certificate for certificate in certificates if certificate.expire_time <= call.now + timedelta(days=days)
+        ]
+    return certificates[: request.limit]
 
 
 @operation("update_vgw_certificate", "admin", "write")

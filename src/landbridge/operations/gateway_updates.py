@@ -54,39 +54,43 @@ def check(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> m
         plan = _plan(tx, call, request)
     except errors.Invalid as error:
         return model.CheckResult(violations=tuple(error.violations))
-    disturbed = tuple((one.id, one.name) for one in _disturbed(call, plan))
+    disturbed = tuple((connection.id, connection.name) for connection in _disturbed(call, plan))
     return model.CheckResult(warnings=plan.warnings, disturbed=disturbed, before=plan.row.gateway, after=plan.made)
 
 
 def _disturbed(call: Call, plan: _Plan) -> Iterator[model.Connection]:
     """The connections whose tunnels would be negotiated anew."""
     was, now = plan.row.gateway, plan.made
-    local, local_now = (gateway_operations.local_subnets(call, one) for one in (was, now))
+    local, local_now = (gateway_operations.local_subnets(call, gateway) for gateway in (was, now))
     changed = {after.id: after for _, after, _ in plan.changed}
-    for one in plan.there:
+    for connection in plan.there:
         effect = tunnel_effect.derive(
-            one,
-            changed.get(one.id, one),
-            moves=was.endpoints[one.endpoint - 1] != now.endpoints[one.endpoint - 1],
+            connection,
+            changed.get(connection.id, connection),
+            moves=was.endpoints[connection.endpoint - 1] != now.endpoints[connection.endpoint - 1],
             local=local,
             local_now=local_now,
             plane=call.service.plane,
         )
         if effect in ("child", "ike"):
-            yield one
+            yield connection
 
 
 def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _Plan:
     row, change = changeable(tx, call, request.gateway_id), request.change
-    there = tuple(one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
-    site = call.service.site.for_project(call.project_id, has={one.eip_id or "" for one in row.gateway.endpoints})
+    there = tuple(listed.connection for listed in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
+    site = call.service.site.for_project(
+        call.project_id, has={endpoint.eip_id or "" for endpoint in row.gateway.endpoints}
+    )
     eips = [eip_id.lower() for eip_id in (change.eip_id_1, change.eip_id_2) if eip_id is not None]
     facts = rules.GatewayUpdateFacts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=there)
     too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
     call.refuse([*rules.check(change, row.gateway, facts), *too_many])
     made = rules.complete(change, row.gateway, site)
     moves = made.endpoints != row.gateway.endpoints
-    follow = there if moves else tuple(one for one in there if rules.follows(one, row.gateway, made))
+    follow = (
+        there if moves else tuple(connection for connection in there if rules.follows(connection, row.gateway, made))
+    )
     network, was = gateway_operations.network(call, made), row.gateway.local_subnets
     warnings = (
         *policy_rules.uncovered_local(row.gateway, made, there),
@@ -111,7 +115,7 @@ def changeable(tx: Transaction, call: Call, gateway_id: str) -> gateways.Gateway
 
 
 def _move_endpoints(tx: Transaction, was: model.VpnGateway, now: model.VpnGateway) -> None:
-    had, has = ({each.eip_id or "" for each in one.endpoints} for one in (was, now))
+    had, has = ({endpoint.eip_id or "" for endpoint in gateway.endpoints} for gateway in (was, now))
     gateways.replace_endpoints(tx, was.id, had - has, has - had)
 
 
@@ -126,8 +130,8 @@ def _changed_connections(
     """The connections that change with the gateway: by the EIP of their endpoint, by policy rules that were derived from its subnets, or by
     the policies of its template.
     """
-    peers = {one.id: _peer(tx, call, one) for one in there}
-    updated = [rules.updated_connection(one, was, now, peers[one.id]) for one in there]
+    peers = {connection.id: _peer(tx, call, connection) for connection in there}
+    updated = [rules.updated_connection(connection, was, now, peers[connection.id]) for connection in there]
     call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, updated)])
     return [
         _ConnectionUpdate(before, after, identity)
@@ -149,10 +153,10 @@ def _store_connections(tx: Transaction, call: Call, changed: list[_ConnectionUpd
 
 
 def _peer(tx: Transaction, call: Call, connection: model.Connection) -> model.CustomerGateway:
-    found = customer_gateways.find(tx, call.project_id, connection.customer_gateway_id)
-    if found is None:
+    customer_gateway = customer_gateways.find(tx, call.project_id, connection.customer_gateway_id)
+    if customer_gateway is None:
         raise RuntimeError("a connection without its customer gateway")
-    return found
+    return customer_gateway
 
 
 def _stored(tx: Transaction, call: Call, row: gateways.GatewayRow, made: model.VpnGateway, action: str) -> ShownGateway:
@@ -177,8 +181,8 @@ def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> 
     limit = call.service.connection_limit or (known.connections if known else 0)
     call.refuse(rules.check_flavor(flavor, row.gateway, row.connections, limit))
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
-    there = (one.connection for one in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
-    follow = tuple(one for one in there if rules.follows(one, row.gateway, made))
+    there = (listed.connection for listed in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
+    follow = tuple(connection for connection in there if rules.follows(connection, row.gateway, made))
     changed = _changed_connections(tx, call, model.GatewayChange(), row.gateway, made, follow)
     _store_connections(tx, call, changed)
     return _stored(tx, call, row, made, change_flavor.name)

@@ -71,8 +71,8 @@ def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownG
 @operation("check_vgw", "admin", "read")
 def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.CheckResult:
     """What a create with this request would do. It writes nothing."""
-    found = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "vpn_gateway")]
-    violations = tuple(fields.merge(call.violations, found))
+    refused = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "vpn_gateway")]
+    violations = tuple(fields.merge(call.violations, refused))
     if violations:
         return model.CheckResult(violations=violations)
     served = call.service.site.network((request.er_id or request.vpc_id or "").lower())
@@ -172,12 +172,12 @@ def _count_connections(tx: Transaction, gateway_seq: int) -> Counter[tuple[model
     """(status, cause) -> the number of connections. The cause of a connection is that of its last change, None when the status differs."""
     facts = connections.facts(tx, gateway_seq)
     last = connection_states.last(tx, (seq for seq, _ in facts.values()))
-    found: Counter[tuple[model.ConnectionStatusName, str | None]] = Counter()
-    for seq, one in facts.values():
-        now = connection_status.name_from_facts(one)
+    counts: Counter[tuple[model.ConnectionStatusName, str | None]] = Counter()
+    for seq, status_facts in facts.values():
+        now = connection_status.name_from_facts(status_facts)
         then, cause = last.get(seq, (now, None))
-        found[now, cause if then == now else None] += 1
-    return found
+        counts[now, cause if then == now else None] += 1
+    return counts
 
 
 @operation("list_vgws", "reader", "long read")

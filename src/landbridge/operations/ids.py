@@ -20,11 +20,11 @@ def generate(now: datetime, number: int = 0) -> fields.Generated:
     its gateway.
     """
     random = os.urandom(54)
-    one, other = struct.unpack_from("2H", random, 50)
+    first, other = struct.unpack_from("2H", random, 50)
     return fields.Generated(
         id=new_id(random[:16]),
         now=now,
         suffix=random[48:50].hex(),
         other_ids=(new_id(random[16:32]), new_id(random[32:48])),
-        tunnel_blocks=(tunnel.nth(number), tunnel.nth(one), tunnel.nth(other)),
+        tunnel_blocks=(tunnel.nth(number), tunnel.nth(first), tunnel.nth(other)),
     )

@@ -42,10 +42,10 @@ def _of(monitored: monitors.MonitoredConnection) -> model.ConnectionMonitor:
 
 def _find(tx: Transaction, call: Call, monitor_id: str) -> monitors.MonitoredConnection:
     """The connection that has this monitor."""
-    found = monitors.find(tx, call.project_id, monitor_id.lower())
-    if found is None:
+    monitor = monitors.find(tx, call.project_id, monitor_id.lower())
+    if monitor is None:
         raise errors.NotFound(f"connection monitor {monitor_id[:64]}")
-    return found
+    return monitor
 
 
 @operation("show_connection_monitor", "reader", "read")
@@ -57,9 +57,9 @@ def show(tx: Transaction, call: Call, request: model.MonitorRef) -> model.Connec
 def list_all(tx: Transaction, call: Call, request: model.MonitorListRequest) -> list[model.ConnectionMonitor]:
     enterprises = request.enterprise_project_ids
     return [
-        _of(each)
-        for each in monitors.list_all(tx, call.project_id, request.connection_id)
-        if not enterprises or each.connection.enterprise_project_id in enterprises
+        _of(monitor)
+        for monitor in monitors.list_all(tx, call.project_id, request.connection_id)
+        if not enterprises or monitor.connection.enterprise_project_id in enterprises
     ]
 
 

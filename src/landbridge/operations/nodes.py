@@ -56,8 +56,8 @@ def _connections(
     asked = probes.of_gateway(tx, gateway_seq)
     specs = (_connection(row, vault, addresses, behind) for row in connections.desired(tx, gateway_seq))
     return tuple(
-        dataclasses.replace(spec, probe=one.order, probed=one.probed, path_checked=one.path_checked)
-        if (one := asked.get(spec.id))
+        dataclasses.replace(spec, probe=recorded.order, probed=recorded.probed, path_checked=recorded.path_checked)
+        if (recorded := asked.get(spec.id))
         else spec
         for spec in specs
     )
@@ -179,9 +179,9 @@ class StoreSource:
             log.exception("gateway %s: changes of statuses could not be kept", observation.gateway_id)
 
     def _keep_changes(self, observation: model.Observation, recorded: observations.RecordResult) -> None:
-        found = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
-        self._causes.note(observation.gateway_id, found)
-        changes = [change for change in found if change.is_news]
+        status_rows = self._database.read(lambda tx: status_changes.find(tx, self._site, observation, recorded))
+        self._causes.note(observation.gateway_id, status_rows)
+        changes = [change for change in status_rows if change.is_news]
         if changes:
             self._database.write(lambda tx: status_changes.keep(tx, observation, changes), durable=False)
         for change in changes:

@@ -163,7 +163,7 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Overview:
             for seq in page
         ],
         gateway_total=len(pictured),
-        without_redundancy=sum(found is not None and not found[0] for found in met.values()),
+        without_redundancy=sum(redundancy is not None and not redundancy[0] for redundancy in met.values()),
     )
 
 
@@ -175,8 +175,8 @@ def _wanted(
     """The gateways that fit the request."""
 
     def fits(gateway_id: str) -> bool:
-        found = met.get(gateway_id)
-        is_met = found[0] if found else None
+        redundancy = met.get(gateway_id)
+        is_met = redundancy[0] if redundancy else None
         return request.gateway_id in (None, gateway_id) and request.redundant in (None, is_met)
 
     return [seq for seq, row in known.items() if fits(row.gateway.id)]
@@ -216,5 +216,5 @@ def _gravest(listed: tuple[str, Tunnel]) -> tuple[int, int]:
 def _explained(
     tx: Transaction, call: Call, tunnels: Sequence[Tunnel]
 ) -> list[tuple[Tunnel, status_lists.ResourceStatus]]:
-    found = dict(status_lists.rows_of(tx, call, [tunnel.seq for tunnel in tunnels]))
-    return [(tunnel, found[tunnel.seq]) for tunnel in tunnels]
+    statuses = dict(status_lists.rows_of(tx, call, [tunnel.seq for tunnel in tunnels]))
+    return [(tunnel, statuses[tunnel.seq]) for tunnel in tunnels]

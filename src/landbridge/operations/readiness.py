@@ -27,7 +27,9 @@ def check(tx: Transaction, engine: Mapping[str, str], *, agent_age: float, tick:
     details: dict[str, Any] = {"engine": engine}
     if paused := pauses.list_all(tx):
         public["paused"] = "all gateways" if None in paused else len(paused)
-        details["paused"] = {one or "all gateways": f"since {at:%Y-%m-%dT%H:%M:%SZ}" for one, at in paused.items()}
+        details["paused"] = {
+            gateway_id or "all gateways": f"since {at:%Y-%m-%dT%H:%M:%SZ}" for gateway_id, at in paused.items()
+        }
     if faults := gateways.in_fault(tx):
         public["faults"] = faults
     return Readiness(ready, public, details)

@@ -29,10 +29,10 @@ def load_gateway(tx: Transaction, site: model.Site, row: gateways.GatewayRow) ->
     """`row`: the row of the VPN gateway."""
     network_id = row.gateway.network_id or ""
     network = site.network(network_id) or model.Network(id=network_id)
-    found = strangers.list_of_gateway(tx, row)
+    attempts = strangers.list_of_gateway(tx, row)
     return RelatedToGateway(
-        strangers=found,
-        known=strangers.known(tx, row, found),
+        strangers=attempts,
+        known=strangers.known(tx, row, attempts),
         local_subnets=traffic_selectors.local_subnets(row.gateway, network),
         addresses={endpoint.number: endpoint.address for endpoint in row.gateway.endpoints},
         asn=row.gateway.bgp_asn,

@@ -50,7 +50,7 @@ def show(tx: Transaction, call: Call, request: model.RoutingTableRequest) -> Rou
 def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute]:
     """The routes to the networks behind the gateway, then those into its tunnels, each in the order of addresses."""
     row = gateway_operations.find(tx, call, gateway_id)
-    found = [
+    routes = [
         InstalledRoute(
             destination=str(ipv4.block(address).network),
             nexthop=address.split("/")[0],
@@ -64,7 +64,7 @@ def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute
         for connection, seen in connections.observed_of_gateway(tx, row.seq)
         for route in _through(connection, seen, row.gateway.endpoints[connection.endpoint - 1].address)
     ]
-    return found + sorted(through, key=lambda route: (ipv4.block(route.destination), route.resource))
+    return routes + sorted(through, key=lambda route: (ipv4.block(route.destination), route.resource))
 
 
 def _through(

@@ -110,11 +110,14 @@ def write(tx: Transaction, collected: Collected) -> None:
             for slot, sample in samples.fold(collected[connection_id], ring).items():
                 by_slot.setdefault(slot, {})[seq] = sample
         for slot in sorted(by_slot)[-ring.slots :]:
-            found = by_slot[slot]
-            known = store.at_slot(tx, ring, slot, found)
+            samples_of = by_slot[slot]
+            known = store.at_slot(tx, ring, slot, samples_of)
             store.put(
                 tx,
                 ring,
                 slot,
-                {seq: samples.add(known[seq], sample) if seq in known else sample for seq, sample in found.items()},
+                {
+                    seq: samples.add(known[seq], sample) if seq in known else sample
+                    for seq, sample in samples_of.items()
+                },
             )

@@ -41,7 +41,7 @@ def of_echoes(now: model.ConnectionObservation, since: int, until: int) -> Itera
     if now.nqa is None and now.monitor is None:
         return
     for slot, begin, end in _parts(since, until):
-        nqa, monitor = (_echoes(one, since, until, begin, end) for one in (now.nqa, now.monitor))
+        nqa, monitor = (_echoes(reachability, since, until, begin, end) for reachability in (now.nqa, now.monitor))
         if nqa is not None or monitor is not None:
             yield slot, Sample(nqa=nqa, monitor=monitor)
 
@@ -55,7 +55,7 @@ def _echoes(seen: model.Reachability | None, since: int, until: int, begin: int,
     lost = min(sent, _share(seen.lost, since, until, begin, end))
     if sent == lost or seen.rtt_min is None or seen.rtt_average is None or seen.rtt_max is None:
         return EchoSample(sent, lost)
-    shortest, average, longest = (round(1000 * each) for each in (seen.rtt_min, seen.rtt_average, seen.rtt_max))
+    shortest, average, longest = (round(1000 * seconds) for seconds in (seen.rtt_min, seen.rtt_average, seen.rtt_max))
     return EchoSample(sent, lost, average * (sent - lost), shortest, longest)
 
 
@@ -103,10 +103,10 @@ def _add_echoes(echoes: EchoSample | None, other: EchoSample | None) -> EchoSamp
 
 def total(pieces: Iterable[tuple[int, Sample]]) -> dict[int, Sample]:
     """The sample of each slot."""
-    found: dict[int, Sample] = {}
+    samples: dict[int, Sample] = {}
     for slot, sample in pieces:
-        found[slot] = add(found[slot], sample) if slot in found else sample
-    return found
+        samples[slot] = add(samples[slot], sample) if slot in samples else sample
+    return samples
 
 
 def fold(pieces: Mapping[int, Sample], ring: Ring) -> dict[int, Sample]:

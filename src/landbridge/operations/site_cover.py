@@ -84,7 +84,9 @@ def _not_granted(gateway: model.VpnGateway, site: model.Site) -> Iterator[str]:
 def occupied(site: model.Site, addresses: Collection[str], whose: str) -> list[str]:
     """A line for each of the addresses that the site file keeps for private gateways. `whose` has them."""
     kept = sorted(address for address in addresses if _is_kept(address, site))
-    return [f"{one} is kept for private gateways, and {whose} has it; no private gateway gets it" for one in kept]
+    return [
+        f"{address} is kept for private gateways, and {whose} has it; no private gateway gets it" for address in kept
+    ]
 
 
 def devices(tx: Transaction, site: model.Site) -> frozenset[str]:

@@ -84,23 +84,26 @@ def _changed(
     seqs = [written.seq for written in looked_at]
     last, stored = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
     sessions, holes = bgp_changes.last(tx, seqs), probes.black_holes(tx, seqs)
-    for one in looked_at:
-        connection, look = connections.get(tx, one.connection_id), seen[one.connection_id]
-        look = dataclasses.replace(look, attempts=stored.get(one.seq, look.attempts))
-        known = model.KnownConnection(connection, *one.after[:3], look, observation.seen_at, one.seq)
-        before, after = connection_status.name_from_facts(one.before), connection_status.name_from_facts(one.after)
-        alone = Related(probes=(holes[one.seq],) if one.seq in holes else ())
+    for status_row in looked_at:
+        connection, look = connections.get(tx, status_row.connection_id), seen[status_row.connection_id]
+        look = dataclasses.replace(look, attempts=stored.get(status_row.seq, look.attempts))
+        known = model.KnownConnection(connection, *status_row.after[:3], look, observation.seen_at, status_row.seq)
+        before, after = (
+            connection_status.name_from_facts(status_row.before),
+            connection_status.name_from_facts(status_row.after),
+        )
+        alone = Related(probes=(holes[status_row.seq],) if status_row.seq in holes else ())
         loaded = related.load(tx, known, gateway) if after == "DOWN" or look.bgp is not None else alone
         if look.bgp is not None:
             session = _session(Context(connection=connection, seen=look, related=loaded, seen_at=now), look.bgp)
-            before_it = sessions.get(one.seq)
+            before_it = sessions.get(status_row.seq)
             if bgp_changes.is_news(before_it, session):
                 loaded = dataclasses.replace(loaded, sessions=(*loaded.sessions, session))
-                yield SessionChange(connection, one.seq, before_it.state if before_it else None, session)
+                yield SessionChange(connection, status_row.seq, before_it.state if before_it else None, session)
         status = connection_status.derive(known, now, timedelta.max, paused_since, observation.failure, loaded)
         cause = connection_status.first_cause(status)
-        is_news = before != after or connection_states.is_news(last.get(one.seq), after, cause)
-        yield StatusChange(connection, one.seq, before, after, cause, is_news)
+        is_news = before != after or connection_states.is_news(last.get(status_row.seq), after, cause)
+        yield StatusChange(connection, status_row.seq, before, after, cause, is_news)
 
 
 def _as_before(tx: Transaction, gateway_seq: int, connection_ids: set[str]) -> Iterator[observations.WrittenStatus]:

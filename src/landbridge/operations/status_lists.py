@@ -64,10 +64,10 @@ def list_connections(tx: Transaction, call: Call, request: model.StatusListReque
     ]
     explained = fitting[: request.limit if request.cause is None else EXPLAINED]
     rows = rows_of(tx, call, explained)
-    found = [one for one in rows if request.cause in (None, one[1].cause)]
-    page = found[: request.limit]
+    matching = [row for row in rows if request.cause in (None, row[1].cause)]
+    page = matching[: request.limit]
     last = looked_at[LOOKED_THROUGH - 1][0] if len(looked_at) > LOOKED_THROUGH else None
-    if len(found) > len(page):
+    if len(matching) > len(page):
         last = page[-1][0]
     elif len(fitting) > len(explained):
         last = explained[-1]
@@ -87,7 +87,7 @@ def rows_of(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int, Res
         for row in (gateways.find(tx, call.project_id, owner) for owner in owners)
         if row is not None
     }
-    found = []
+    matching = []
     for known, (_, times, gateway_failure) in zip(attempts.add_to(tx, [row[0] for row in rows]), rows, strict=True):
         gateway_id = known.connection.gateway_id
         status = connection_status.derive(
@@ -98,8 +98,8 @@ def rows_of(tx: Transaction, call: Call, seqs: list[int]) -> list[tuple[int, Res
             gateway_failure,
             related.load(tx, known, of_gateways.get(gateway_id)),
         )
-        found.append((known.seq, _connection(known.connection, status, connection_status.since(known, times))))
-    return found
+        matching.append((known.seq, _connection(known.connection, status, connection_status.since(known, times))))
+    return matching
 
 
 def _connection(connection: model.Connection, status: model.ConnectionStatus, since: datetime | None) -> ResourceStatus:
@@ -143,21 +143,21 @@ def _gateway(
     carrying: Sequence[redundancy.Carrying],
 ) -> ResourceStatus:
     since = paused_since(paused, known.gateway.id)
-    found = gateway_status.derive(known, call.now, call.service.unseen_after, since)
+    derived = gateway_status.derive(known, call.now, call.service.unseen_after, since)
     met = redundancy.met(carrying)
     return ResourceStatus(
         id=known.gateway.id,
         name=known.gateway.name,
-        status=found.status,
+        status=derived.status,
         since=gateway_status.since(known, times),
-        reason=_one_line(found.explanation.reason if found.explanation else None),
+        reason=_one_line(derived.explanation.reason if derived.explanation else None),
         redundant=met[0] if met else None,
     )
 
 
 def paused_since(paused: dict[str | None, datetime], gateway_id: str) -> datetime | None:
     """The time of the gateway's own pause, or of the whole service's."""
-    return min((at for one, at in paused.items() if one in (None, gateway_id)), default=None)
+    return min((at for paused_id, at in paused.items() if paused_id in (None, gateway_id)), default=None)
 
 
 def _one_line(text: str | None) -> str | None:

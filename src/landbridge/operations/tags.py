@@ -53,10 +53,10 @@ def _kind(resource_type: str) -> resources.ResourceKind:
 
 def _find(tx: Transaction, call: Call, ref: model.TaggedRef) -> tuple[resources.ResourceKind, Any]:
     kind = _kind(ref.resource_type)
-    found = resources.find(tx, kind, call.project_id, ref.resource_id.lower())
-    if found is None:
+    resource = resources.find(tx, kind, call.project_id, ref.resource_id.lower())
+    if resource is None:
         raise errors.NotFound(f"{kind.name} {ref.resource_id[:64]}")
-    return kind, found
+    return kind, resource
 
 
 @operation("show_resource_tags", "reader", "read")
@@ -69,16 +69,16 @@ def show(tx: Transaction, call: Call, request: model.TaggedRef) -> tuple[model.T
 @operation("list_project_tags", "reader", "long read")
 def of_project(tx: Transaction, call: Call, request: model.TagListRequest) -> list[model.Tag]:
     """All different tags that resources of the type have."""
-    found = tags.of_project(tx, call.project_id, _kind(request.resource_type))
-    return [model.Tag(key, value) for key, value in found]
+    pairs = tags.of_project(tx, call.project_id, _kind(request.resource_type))
+    return [model.Tag(key, value) for key, value in pairs]
 
 
 @operation("list_resources_by_tags", "reader", "long read")
 def search(tx: Transaction, call: Call, request: model.TagSearchRequest) -> TaggedResources:
     call.refuse(rules.check_search(request))
-    found, total = tags.search(tx, call.project_id, request)
+    resources, total = tags.search(tx, call.project_id, request)
     return TaggedResources(
-        resources=[model.TaggedResource(id=id_, name=name, tags=tags) for id_, name, tags in found], total=total
+        resources=[model.TaggedResource(id=id_, name=name, tags=tags) for id_, name, tags in resources], total=total
     )
 
 

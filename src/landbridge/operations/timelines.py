@@ -80,7 +80,7 @@ def _entries(tx: Transaction, row: connections.ConnectionRow, last: int | None, 
         ((change.at, change) for change in bgp_changes.of_connection(tx, row.seq)),
         ((probe.result.at if probe.result else probe.asked_at, probe) for probe in probes.of_connection(tx, row.seq)),
     )
-    entries = (Entry(at=at, item=one, order=order) for order, (at, one) in enumerate(items))
+    entries = (Entry(at=at, item=item, order=order) for order, (at, item) in enumerate(items))
     yield from (entry for entry in entries if last is None or entry.milliseconds <= last)
     until = None if last is None else _EPOCH + last * _MILLISECOND
     connection = row.connection

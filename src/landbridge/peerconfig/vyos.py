@@ -104,14 +104,14 @@ def _inner(side: DeviceSide) -> list[str]:
 
 def _routing(side: DeviceSide) -> list[str]:
     name = f"vti{side.number}"
-    found = [f"set interfaces vti {name} address {side.device_inner}"] if side.device_inner else []
+    lines = [f"set interfaces vti {name} address {side.device_inner}"] if side.device_inner else []
     if side.style == "static":
         routes = (f"{net} interface {name} distance {side.metric // 100}" for net in side.gateway_subnets)
-        return found + [f"set protocols static route {route}" for route in routes]
+        return lines + [f"set protocols static route {route}" for route in routes]
     neighbor = f"set protocols bgp neighbor {side.gateway_inner.ip if side.gateway_inner else ''}"
     keepalive, hold = side.bgp_timers
     return [
-        *found,
+        *lines,
         *(f"set protocols static route {net} blackhole distance {LAST_DISTANCE}" for net in side.device_subnets),
         f"set protocols bgp system-as {side.device_asn}",
         f"{neighbor} remote-as {side.gateway_asn}",

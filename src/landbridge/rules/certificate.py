@@ -171,10 +171,10 @@ def _check_usage(path: str, certificate: Certificate, *, encrypts: bool) -> Iter
         yield model.Violation(path, "its key may not be used to sign", "digitalSignature", "VPN.0075")
 
 
-def same(one: str, other: str) -> bool:
+def same(first: str, other: str) -> bool:
     """Whether two texts are the same certificate, in any spelling."""
     try:
-        return one == other or read(one).shown.content == read(other).shown.content
+        return first == other or read(first).shown.content == read(other).shown.content
     except Unsound:
         return False
 

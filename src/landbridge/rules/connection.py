@@ -91,7 +91,7 @@ def stored_identity(connection: model.Connection, peer: model.CustomerGateway) -
     """The beginning of the `identity` of a stored connection. A GM connection stores no ids."""
     ike = connection.ike_policy
     ids = ((ike.local_id_type, ike.local_id), (ike.peer_id_type, ike.peer_id))
-    return _identity(peer.address_for(connection.style), (one for one in ids if one[0] is not None))
+    return _identity(peer.address_for(connection.style), (identity for identity in ids if identity[0] is not None))
 
 
 def _identity(address: str | None, ids: Iterable[tuple[str | None, str | None]]) -> str:

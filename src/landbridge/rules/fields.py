@@ -48,8 +48,8 @@ def merge(shape: Iterable[model.Violation], rules: Iterable[model.Violation]) ->
     return violations + [v for v in rules if not any(_touch(v.field, place) for place in wrong)]
 
 
-def _touch(one: str, other: str) -> bool:
-    short, long = sorted((one, other), key=len)
+def _touch(first: str, other: str) -> bool:
+    short, long = sorted((first, other), key=len)
     return short in ("", long) or (long.startswith(short) and long[len(short)] in ".[")
 
 

@@ -109,9 +109,9 @@ def _check_attachment(request: model.GatewayRequest, facts: SiteFacts) -> Iterat
         wrong = f"{network_id} is not in the site file, or not free for this project"
         yield model.Violation(field, wrong, f"one of its networks: {_listed_networks(facts)}")
     else:
-        for one in _vpc_link(network):
-            if one in facts.taken:
-                wrong = f"the address in this network that the site file has is used by VPN gateway {facts.taken[one]}"
+        for key in _vpc_link(network):
+            if key in facts.taken:
+                wrong = f"the address in this network that the site file has is used by VPN gateway {facts.taken[key]}"
                 yield model.Violation(field, wrong, "a network of the site that no other gateway is plugged into")
     if not to_er and request.er_id is not None:
         yield model.Violation("er_id", "must not be filled if attachment_type is not er", "leave it out")
@@ -123,7 +123,7 @@ def _check_attachment(request: model.GatewayRequest, facts: SiteFacts) -> Iterat
 
 def _is_others(network: model.Network, taken: Taken) -> bool:
     """Whether a gateway of another project is attached to the network. The network then belongs to that project alone."""
-    return any(one in taken and taken[one] is None for one in _vpc_link(network))
+    return any(key in taken and taken[key] is None for key in _vpc_link(network))
 
 
 def _listed_networks(facts: SiteFacts) -> str:
@@ -156,7 +156,7 @@ def endpoints_asked(request: model.GatewayRequest, site: model.Site) -> set[str]
     private = _chosen(request, "network_type") == "private"
     if addresses == [None, None] if private else None in eips:
         return None
-    named = {one.lower() for one in (*eips, *addresses) if one is not None}
+    named = {identifier.lower() for identifier in (*eips, *addresses) if identifier is not None}
     return named.union(*(_vpc_link(network) for network in site.networks))
 
 
@@ -246,16 +246,16 @@ def _check_private(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[
 def _check_private_addresses(
     request: model.GatewayRequest, facts: SiteFacts, allowed: tuple[str, str]
 ) -> Iterator[model.Violation]:
-    one, two = request.access_private_ip_1, request.access_private_ip_2
+    first, two = request.access_private_ip_1, request.access_private_ip_2
     names = ("access_private_ip_1", "access_private_ip_2")
-    for (field, given), (other_field, other) in itertools.permutations(zip(names, (one, two), strict=True)):
+    for (field, given), (other_field, other) in itertools.permutations(zip(names, (first, two), strict=True)):
         if given is None and other is not None:
             yield model.Violation(field, f"must be given with {other_field}", "both or neither")
         elif given is not None:
             yield from _check_private_address(field, given, facts, allowed)
-    if one is not None and one == two:
+    if first is not None and first == two:
         yield model.Violation("access_private_ip_2", "is the same as access_private_ip_1", "two different addresses")
-    if one is None and two is None and len(_free_private(facts, allowed)) < ENDPOINTS:
+    if first is None and two is None and len(_free_private(facts, allowed)) < ENDPOINTS:
         wrong = "no address is free to choose from"
         yield model.Violation("access_private_ip_1", wrong, f"two free addresses of {'-'.join(allowed)}")
 
@@ -313,11 +313,11 @@ def _check_public(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[m
     for field, eip in asked:
         if eip is not None:
             yield from _check_eip(field, eip, request, facts)
-    (_, one), (field, two) = asked
-    if one is not None and two is not None and one.id is not None and one.id.lower() == (two.id or "").lower():
+    (_, first), (field, two) = asked
+    if first is not None and two is not None and first.id is not None and first.id.lower() == (two.id or "").lower():
         yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
     uplinks = {
-        eip.uplink for eip in facts.site.eips for asks in (one, two) if asks and eip.id == (asks.id or "").lower()
+        eip.uplink for eip in facts.site.eips for asks in (first, two) if asks and eip.id == (asks.id or "").lower()
     }
     if len(uplinks) > 1:
         yield model.Violation(
@@ -373,19 +373,21 @@ def _free_eips(request: model.GatewayRequest, facts: SiteFacts) -> list[model.Ei
     named = {eip.id.lower() for _, eip in _eips(request) if eip is not None and eip.id is not None}
     unused = [e for e in _usable(facts.site) if e.id not in facts.taken and e.id not in named]
     uplinks = [e.uplink for e in facts.site.eips if e.id in named] or [e.uplink for e in unused]
-    uplink = next((each for each in uplinks if named or uplinks.count(each) > 1), uplinks[0] if uplinks else None)
+    uplink = next(
+        (candidate for candidate in uplinks if named or uplinks.count(candidate) > 1), uplinks[0] if uplinks else None
+    )
     return [e for e in unused if e.uplink == uplink]
 
 
 def free(site: model.Site, taken: Taken) -> tuple[list[model.Network], list[model.Eip]]:
     """The networks and the EIPs that a new gateway can take."""
-    networks = [one for one in site.networks if all(each not in taken for each in _vpc_link(one))]
-    return networks, [one for one in _usable(site) if one.id not in taken]
+    networks = [network for network in site.networks if all(key not in taken for key in _vpc_link(network))]
+    return networks, [eip for eip in _usable(site) if eip.id not in taken]
 
 
 def _usable(site: model.Site) -> list[model.Eip]:
     """The EIPs that a gateway can have. An address of this machine needs `attach = "nat"`."""
-    return [one for one in site.eips if one.attach == "nat" or one.address not in site.machine_addresses]
+    return [eip for eip in site.eips if eip.attach == "nat" or eip.address not in site.machine_addresses]
 
 
 def complete(
@@ -427,13 +429,13 @@ def complete(
 
 
 def _private_endpoints(request: model.GatewayRequest, facts: SiteFacts) -> tuple[model.Endpoint, model.Endpoint]:
-    one, two = request.access_private_ip_1, request.access_private_ip_2
-    if one is None or two is None:
+    first, two = request.access_private_ip_1, request.access_private_ip_2
+    if first is None or two is None:
         network = facts.site.network(_access_network_id(request))
         if network is None or network.gateway_addresses is None:
             raise ValueError("a private gateway without addresses should have been refused")
-        one, two = _free_private(facts, network.gateway_addresses)
-    return model.Endpoint(number=1, address=one), model.Endpoint(number=2, address=two)
+        first, two = _free_private(facts, network.gateway_addresses)
+    return model.Endpoint(number=1, address=first), model.Endpoint(number=2, address=two)
 
 
 def _public_endpoints(
@@ -456,5 +458,5 @@ def _public_endpoints(
             bandwidth_size=given.bandwidth_size or allowed_values.FLAVORS[flavor].bandwidth,
         )
 
-    (_, one), (_, two) = _eips(request)
-    return endpoint(1, one), endpoint(2, two)
+    (_, first), (_, two) = _eips(request)
+    return endpoint(1, first), endpoint(2, two)

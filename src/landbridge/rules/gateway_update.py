@@ -66,8 +66,8 @@ def _asked_eips(
     return [(field, endpoint, None if _same(eip_id, endpoint.eip_id) else eip_id) for field, endpoint, eip_id in asked]
 
 
-def _same(one: str | None, other: str | None) -> bool:
-    return one is not None and other is not None and one.lower() == other.lower()
+def _same(first: str | None, other: str | None) -> bool:
+    return first is not None and other is not None and first.lower() == other.lower()
 
 
 def _check_eips(
@@ -137,9 +137,13 @@ _EIP_FIELDS = ("type", "charge_mode", "bandwidth_size", "bandwidth_name", "bandw
 def _check_template_cipher(
     path: str, asked: model.IkePolicyRequest, connections: Iterable[model.Connection]
 ) -> Iterator[model.Violation]:
-    by_v1 = (one.id for one in connections if one.style == "policy-template" and one.ike_policy.version == "v1")
-    if asked.encryption_algorithm in allowed_values.GCM and (found := next(by_v1, None)) is not None:
-        wrong = f"{asked.encryption_algorithm} cannot be negotiated by IKEv1, which connection {found} has"
+    by_v1 = (
+        connection.id
+        for connection in connections
+        if connection.style == "policy-template" and connection.ike_policy.version == "v1"
+    )
+    if asked.encryption_algorithm in allowed_values.GCM and (connection_id := next(by_v1, None)) is not None:
+        wrong = f"{asked.encryption_algorithm} cannot be negotiated by IKEv1, which connection {connection_id} has"
         yield model.Violation(path, wrong, "a cipher without gcm, or ike_version v2 in the connections")
 
 
@@ -148,16 +152,16 @@ def _text(value: object) -> str:
 
 
 def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Iterator[model.Violation]:
-    one, two = present.endpoints
+    first, two = present.endpoints
     private = present.network_type == "private"
     fixed = [(field, getattr(rest, field), getattr(present, field), CANNOT_CHANGE) for field in _FIXED]
     fixed += [
         ("ip_version", rest.ip_version, "ipv4", CANNOT_CHANGE),
         ("flavor", rest.flavor, present.flavor, "leave it out; update-specification changes it"),
-        ("access_private_ip_1", rest.access_private_ip_1, one.address if private else None, CANNOT_CHANGE),
+        ("access_private_ip_1", rest.access_private_ip_1, first.address if private else None, CANNOT_CHANGE),
         ("access_private_ip_2", rest.access_private_ip_2, two.address if private else None, CANNOT_CHANGE),
     ]
-    for name, older, endpoint in (("eip1", "master_eip", one), ("eip2", "slave_eip", two)):
+    for name, older, endpoint in (("eip1", "master_eip", first), ("eip2", "slave_eip", two)):
         for field in (name, older):
             asked: model.EipRequest = getattr(rest, field) or model.EipRequest()
             changes = f"leave it out; eip_id_{endpoint.number} changes it"
@@ -177,7 +181,7 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
 def complete(request: model.GatewayChange, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
     """The updated gateway, still with the old time of update. Call it only when `check` found no violation."""
     eips = {eip.id: eip for eip in site.eips}
-    one, two = (
+    first, two = (
         endpoint if eip_id is None else _moved(endpoint, eips[eip_id.lower()])
         for _, endpoint, eip_id in _asked_eips(request, present)
     )
@@ -185,7 +189,7 @@ def complete(request: model.GatewayChange, present: model.VpnGateway, site: mode
         present,
         name=request.name or present.name,
         local_subnets=request.local_subnets or present.local_subnets,
-        endpoints=(one, two),
+        endpoints=(first, two),
         policy_template=_template(request, present),
     )
 
@@ -234,7 +238,7 @@ def updated_connection(
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint, style=connection.style)
     ends = connection_rules.ends(present, _connection_facts(was, peer))
     asked = connection_update.merge(model.ConnectionRequest(), connection, None, ends, was.local_subnets)
-    before, after = (each.endpoints[connection.endpoint - 1] for each in (was, now))
+    before, after = (gateway.endpoints[connection.endpoint - 1] for gateway in (was, now))
     merged = asked if after == before else replace(asked, gateway_endpoint=after.eip_id)
     facts = _connection_facts(now, peer)
     return connection_update.complete(merged, facts, connection), connection_rules.identity(merged, facts)
@@ -282,7 +286,7 @@ def check_flavor(
     elif flavor not in known:
         yield model.Violation("flavor", f"{flavor!r} is not a known value", allowed_values.one_of(tuple(known)))
     elif _family(flavor) != _family(present.flavor):
-        same = tuple(each for each in known if _family(each) == _family(present.flavor))
+        same = tuple(flavor for flavor in known if _family(flavor) == _family(present.flavor))
         wrong = f"{present.flavor} cannot become {flavor}"
         yield model.Violation("flavor", wrong, allowed_values.one_of(same), "VPN.0518")
     elif connections > limit:

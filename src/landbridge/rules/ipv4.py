@@ -84,7 +84,7 @@ def block(text: str) -> Block:
 def joined(blocks: Iterable[Block]) -> list[tuple[int, int]]:
     """First and last address of each stretch without a gap, in order."""
     spans: list[tuple[int, int]] = []
-    for first, last in sorted(each.ends for each in blocks):
+    for first, last in sorted(block.ends for block in blocks):
         if spans and first <= spans[-1][1] + 1:
             spans[-1] = spans[-1][0], max(spans[-1][1], last)
         else:

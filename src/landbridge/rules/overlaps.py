@@ -33,9 +33,9 @@ def warnings(connection: model.Connection, others: Iterable[model.Connection]) -
     return (*_named(_overlaps(connection, known)), *_named(_same_ids(connection, known)))
 
 
-def _named(found: Iterator[model.Warning]) -> Iterator[model.Warning]:
+def _named(warnings: Iterator[model.Warning]) -> Iterator[model.Warning]:
     """The first `NAMED` warnings. The last one has the number of those that are left out."""
-    all_of_them = list(found)
+    all_of_them = list(warnings)
     yield from all_of_them[: NAMED - 1]
     left = len(all_of_them) - NAMED
     if left >= 0:

@@ -17,16 +17,16 @@ IPSEC, IPSEC_GM = allowed_values.IPSEC, allowed_values.IPSEC_GM
 _Fields = TypeVar("_Fields", allowed_values.IkeFields, allowed_values.IpsecFields)
 
 
-def _either(one: _Fields, other: _Fields) -> _Fields:
+def _either(first: _Fields, other: _Fields) -> _Fields:
     """The values that at least one of the two kinds of gateways accepts. The kinds differ only in choices."""
     changes: dict[str, Any] = {}
-    for name in vars(one):
-        allowed: Any = getattr(one, name)
+    for name in vars(first):
+        allowed: Any = getattr(first, name)
         also: Any = getattr(other, name)
         if allowed != also:
             values = tuple(dict.fromkeys((*allowed.values, *also.values)))
             changes[name] = allowed_values.Choice(values, allowed.default)
-    return dataclasses.replace(one, **changes)
+    return dataclasses.replace(first, **changes)
 
 
 #: For a gateway that is not known: the values that any gateway takes.

@@ -38,7 +38,7 @@ def public_key(private: int) -> Point | None:
 
 def elements(der: bytes) -> list[Element] | None:
     """The elements of `der`, in order; None when `der` is not valid DER."""
-    found: list[Element] = []
+    elements: list[Element] = []
     while der:
         if len(der) < 2:
             return None
@@ -50,9 +50,9 @@ def elements(der: bytes) -> list[Element] | None:
                 return None
         if size > len(der):
             return None
-        found.append((tag, der[:size]))
+        elements.append((tag, der[:size]))
         der = der[size:]
-    return found
+    return elements
 
 
 def sequence(der: bytes) -> list[Element] | None:
@@ -65,8 +65,8 @@ def sequence(der: bytes) -> list[Element] | None:
 
 def public_point(bits: bytes) -> Point | None:
     """The uncompressed point (SEC 1, 2.3.4) in a BIT STRING; None when there is none on the curve."""
-    found = int.from_bytes(bits[2:34], "big"), int.from_bytes(bits[34:], "big")
-    return found if len(bits) == 66 and bits[:2] == b"\x00\x04" and is_on_curve(found) else None
+    point = int.from_bytes(bits[2:34], "big"), int.from_bytes(bits[34:], "big")
+    return point if len(bits) == 66 and bits[:2] == b"\x00\x04" and is_on_curve(point) else None
 
 
 def public_key_of(der: bytes, *, wrapped: bool) -> Point | None:
@@ -115,25 +115,25 @@ def _digest(message: bytes, key: Point, signer: bytes) -> int:
     return int.from_bytes(hashlib.new("sm3", known + message).digest(), "big")
 
 
-def _add(one: Point | None, other: Point | None) -> Point | None:
+def _add(first: Point | None, other: Point | None) -> Point | None:
     """None is the point at infinity."""
-    if one is None or other is None:
-        return one or other
-    if one[0] == other[0]:
-        if (one[1] + other[1]) % P == 0:
+    if first is None or other is None:
+        return first or other
+    if first[0] == other[0]:
+        if (first[1] + other[1]) % P == 0:
             return None
-        slope = (3 * one[0] * one[0] + A) * pow(2 * one[1], -1, P) % P
+        slope = (3 * first[0] * first[0] + A) * pow(2 * first[1], -1, P) % P
     else:
-        slope = (other[1] - one[1]) * pow(other[0] - one[0], -1, P) % P
-    x = (slope * slope - one[0] - other[0]) % P
-    return x, (slope * (one[0] - x) - one[1]) % P
+        slope = (other[1] - first[1]) * pow(other[0] - first[0], -1, P) % P
+    x = (slope * slope - first[0] - other[0]) % P
+    return x, (slope * (first[0] - x) - first[1]) % P
 
 
 def _times(number: int, point: Point) -> Point | None:
-    found, doubled = None, point
+    total, doubled = None, point
     while number:
         if number & 1:
-            found = _add(found, doubled)
+            total = _add(total, doubled)
         doubled = _add(doubled, doubled) or doubled
         number >>= 1
-    return found
+    return total

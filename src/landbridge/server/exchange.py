@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from landbridge.server import connection
 
 log = logging.getLogger(__name__)
-_STATUS = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in http.HTTPStatus}
+_STATUS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus}
 _WITHOUT_CONTENT = (204, 304)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

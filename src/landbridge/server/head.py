@@ -88,14 +88,14 @@ def find(buffer: bytearray, searched: int) -> int:
     if buffer and buffer[0] not in _FIRST_BYTES:
         raise RefusedError(errors.NOT_HTTP)
     end = buffer.find(END, max(0, searched - 3)) + len(END)
-    found = end >= len(END)
-    if (end if found else len(buffer)) > LINE_LIMIT:
+    is_complete = end >= len(END)
+    if (end if is_complete else len(buffer)) > LINE_LIMIT:
         line = buffer.find(b"\r\n", 0, LINE_LIMIT + 2)
         if line < 0:
             raise RefusedError(errors.URL_TOO_LONG)
-        if (end if found else len(buffer)) > HEAD_LIMIT:
+        if (end if is_complete else len(buffer)) > HEAD_LIMIT:
             raise RefusedError(errors.HEAD_TOO_LARGE)
-    return end if found else 0
+    return end if is_complete else 0
 
 
 def parse(content: bytes) -> Head:

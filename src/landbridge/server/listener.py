@@ -31,10 +31,10 @@ def resolve(serve: config.Serve) -> tuple[socket.AddressFamily, str, int]:
     name, _, port = serve.listen.rpartition(":")
     family = socket.AF_INET6 if name.startswith("[") else socket.AF_INET
     try:
-        found = socket.getaddrinfo(name.strip("[]"), int(port), family, socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(name.strip("[]"), int(port), family, socket.SOCK_STREAM)
     except OSError as error:
         raise errors.ConfigError(f"--listen {serve.listen}: {error.strerror}") from None
-    host = str(found[0][4][0])
+    host = str(addresses[0][4][0])
     if not (serve.tls_certificate or serve.insecure_http or ipaddress.ip_address(host).is_loopback):
         raise errors.ConfigError(
             f"--listen {serve.listen}: without TLS the service listens on loopback addresses only, since tokens and PSKs would"
@@ -106,7 +106,7 @@ class Certificate:
             looks = [path.stat() for path in (self._chain, self._key)]
         except OSError:
             return ()
-        return tuple((one.st_ino, one.st_mtime_ns, one.st_size) for one in looks)
+        return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in looks)
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         """Called by every handshake, whether or not the client names a server."""

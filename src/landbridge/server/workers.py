@@ -159,11 +159,11 @@ def read_parameters(file: int) -> Any:
     """Called by a worker: returns the parameters of `Workers.start`. From now on the worker stops when the first process asks for it or
     ends.
     """
-    found = pickle.loads(Path(f"/proc/self/fd/{file}").read_bytes())  # noqa: S301 - written by the process that started this one
+    received = pickle.loads(Path(f"/proc/self/fd/{file}").read_bytes())  # noqa: S301 - written by the process that started this one
     os.close(file)
     os.set_blocking(sys.stdout.fileno(), False)
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
-    return found
+    return received
 
 
 def _follow_parent() -> None:
@@ -177,7 +177,7 @@ def send_nudge(gateway_ids: Collection[str], output: int | None = None) -> None:
     next tick finds the change. Each write of at most PIPE_BUF bytes is done whole or not at all (pipe(7)).
     """
     output = sys.stdout.fileno() if output is None else output
-    lines = [f"{one}\n".encode() for one in gateway_ids]
+    lines = [f"{gateway_id}\n".encode() for gateway_id in gateway_ids]
     with contextlib.suppress(OSError):
         for start in range(0, len(lines), IDS_A_WRITE):
             os.write(output, b"".join(lines[start : start + IDS_A_WRITE]))

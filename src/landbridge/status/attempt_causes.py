@@ -22,9 +22,9 @@ Rule = Callable[[Context, AttemptView], Iterator[model.Cause]]
 def find(context: Context, view: AttemptView) -> tuple[model.Cause, ...]:
     """The causes that the attempt shows, the likeliest first; empty when it shows none."""
     for rule in RULES:
-        found = tuple(rule(context, view))
-        if found:
-            return found
+        causes = tuple(rule(context, view))
+        if causes:
+            return causes
     return ()
 
 
@@ -152,19 +152,19 @@ def unknown_peer(context: Context, view: AttemptView) -> model.Cause:
 def _proposal(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.facts_of(negotiation.ProposalMismatch)[-1:]:
         ours = proposals.of_phase(context.connection, fact.phase)
-        found = proposals.compare(ours, fact.offered, fact.phase)
-        if _names_no_groups(view, fact) and not (view.attempt.within_sa and found.differs == ("pfs",)):
-            found = proposals.compare(ours, fact.offered, fact.phase, without_groups=True)
+        difference = proposals.compare(ours, fact.offered, fact.phase)
+        if _names_no_groups(view, fact) and not (view.attempt.within_sa and difference.differs == ("pfs",)):
+            difference = proposals.compare(ours, fact.offered, fact.phase, without_groups=True)
         yield rule_context.cause(
             "ike_proposal_mismatch" if fact.phase == 1 else "esp_proposal_mismatch",
             context,
             view,
             fact,
-            ours=found.ours,
-            theirs=found.theirs or None,
-            differs=found.differs,
-            side="device" if found.only_device else "either",
-            remedy=found.remedy,
+            ours=difference.ours,
+            theirs=difference.theirs or None,
+            differs=difference.differs,
+            side="device" if difference.only_device else "either",
+            remedy=difference.remedy,
             detail=refusal_causes.OLD_KEYS
             if fact.phase == 2 and view.attempt.within_sa and context.seen.children
             else None,

@@ -95,13 +95,13 @@ def _explained_attempts(context: Context) -> list[ExplainedAttempt]:
     """The attempts that have causes, oldest first. Attempts before one that decides in any case are left out: a page of a list ranks the
     causes of many connections.
     """
-    found: list[ExplainedAttempt] = []
+    explained: list[ExplainedAttempt] = []
     for view in reversed(rule_context.views(context)):
         if causes := attempt_causes.find(context, view):
-            found.insert(0, ExplainedAttempt(view, causes))
-            if _is_final(causes[0]) and len(found) == 1 + _is_preliminary(found[-1]):
+            explained.insert(0, ExplainedAttempt(view, causes))
+            if _is_final(causes[0]) and len(explained) == 1 + _is_preliminary(explained[-1]):
                 break
-    return found
+    return explained
 
 
 def _is_final(cause: model.Cause) -> bool:
@@ -161,20 +161,20 @@ def why_pairs_are_missing(context: Context, since_phase: negotiation.Phase = 1) 
     )
     for attempt in reversed(context.attempts):
         facts = tuple(fact for fact in attempt.facts if rule_context.phase_of(fact) == 2 and fact.at >= since)
-        found = attempt_causes.find(
+        causes = attempt_causes.find(
             context, AttemptView(attempt=attempt, facts=facts, all_facts=attempt.facts, up_at=since)
         )
-        if facts and found and found[0].code in _PHASE_2:
-            return found
+        if facts and causes and causes[0].code in _PHASE_2:
+            return causes
     return ()
 
 
 def warnings(context: Context) -> tuple[model.Cause, ...]:
     """The warnings of a tunnel that is up, the newest first: causes since it came up, and events that repeat."""
-    found = [
+    causes = [
         cause for view in reversed(rule_context.views(context)) for cause in attempt_causes.find(context, view)[:1]
     ]
-    return each_once((*(cause for cause in found if cause.code in _WARNINGS), *_again_and_again(context)))
+    return each_once((*(cause for cause in causes if cause.code in _WARNINGS), *_again_and_again(context)))
 
 
 def _again_and_again(context: Context) -> Iterator[model.Cause]:
@@ -189,13 +189,13 @@ def _again_and_again(context: Context) -> Iterator[model.Cause]:
     at_once = [
         deleted for deleted in ended if any(timedelta(0) <= deleted.at - up <= refusal_causes.AT_ONCE for up in ups)
     ]
-    for code, times, found in (
+    for code, times, matching in (
         ("duplicate_sa", 3, replaced),
         ("device_disconnects", 2, at_once),
         ("device_deleted", 2, ended),
     ):
-        if len(found) >= times and now - found[-times].at <= AGAIN_WITHIN:
-            evidence = rule_context.in_order(negotiation.lines(found[-times:]))
+        if len(matching) >= times and now - matching[-times].at <= AGAIN_WITHIN:
+            evidence = rule_context.in_order(negotiation.lines(matching[-times:]))
             yield cause_texts.cause(
                 code, placeholders=context.placeholders, evidence=evidence, detail="again and again"
             )
@@ -225,7 +225,7 @@ def _is_tentative(newest: ExplainedAttempt) -> bool:
 
 def _more_specific(newest: ExplainedAttempt, earlier: Sequence[ExplainedAttempt]) -> tuple[model.Cause, ...]:
     """The causes of the last earlier attempt that is more specific than the newest one."""
-    return next((one.causes for one in reversed(earlier) if _is_more_specific(one, newest)), ())
+    return next((attempt.causes for attempt in reversed(earlier) if _is_more_specific(attempt, newest)), ())
 
 
 def _is_more_specific(earlier: ExplainedAttempt, newest: ExplainedAttempt) -> bool:
@@ -255,7 +255,7 @@ def _after_a_delete(
     """The device ended a tunnel of the same configuration, and now refuses or does not answer: its connection was disabled or changed."""
     first = newest.causes[0]
     is_doubtful = first.code in _SILENCE or (first.code in _FIRST_MESSAGE and not first.is_certain)
-    ends = [one.causes[0] for one in earlier if one.causes[0].code in _ENDS]
+    ends = [attempt.causes[0] for attempt in earlier if attempt.causes[0].code in _ENDS]
     if ends and is_doubtful and not newest.view.by_device:
         evidence = rule_context.in_order((*ends[-1].evidence, *first.evidence))
         yield cause_texts.cause("device_disabled", placeholders=context.placeholders, evidence=evidence)

@@ -114,13 +114,15 @@ def _why_down(context: Context, paused: model.Explanation | None) -> model.Expla
     failure = _failure(context.seen)
     if failure is not None:
         return failure
-    found = causes.rank(context)
-    return paused if paused is not None and found[0].code in {"negotiating", "daemon_restarted"} else _explained(found)
+    ranked = causes.rank(context)
+    return (
+        paused if paused is not None and ranked[0].code in {"negotiating", "daemon_restarted"} else _explained(ranked)
+    )
 
 
-def _explained(found: tuple[model.Cause, ...]) -> model.Explanation:
-    first = found[0]
-    return model.Explanation(reason=first.reason, remedy=first.remedy, evidence=first.evidence, causes=found)
+def _explained(ranked: tuple[model.Cause, ...]) -> model.Explanation:
+    first = ranked[0]
+    return model.Explanation(reason=first.reason, remedy=first.remedy, evidence=first.evidence, causes=ranked)
 
 
 def _waiting() -> model.Explanation:
@@ -142,17 +144,17 @@ def _partly(context: Context) -> model.Explanation | None:
     if len(up) >= seen.expected_children and not seen.missing_pairs:
         return None
     is_narrowed = len(up) >= seen.expected_children
-    found = causes.why_pairs_are_missing(context, since_phase=2 if is_narrowed else 1)
+    ranked = causes.why_pairs_are_missing(context, since_phase=2 if is_narrowed else 1)
     cause = cause_texts.cause(
         "selectors_narrowed" if is_narrowed else "selectors_partly",
         placeholders=context.placeholders,
         ours=rule_context.pairs(context),
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
-        evidence=found[0].evidence if found else (),
+        evidence=ranked[0].evidence if ranked else (),
     )
-    reason = "; ".join([_how_much(len(up), seen), *(cause.reason for cause in found[:1])])
-    remedy = found[0].remedy if found else cause.remedy
-    return _explained((dataclasses.replace(cause, reason=reason, remedy=remedy), *found))
+    reason = "; ".join([_how_much(len(up), seen), *(cause.reason for cause in ranked[:1])])
+    remedy = ranked[0].remedy if ranked else cause.remedy
+    return _explained((dataclasses.replace(cause, reason=reason, remedy=remedy), *ranked))
 
 
 def _how_much(up: int, seen: model.ConnectionObservation) -> str:

@@ -208,9 +208,9 @@ def family(texts: Iterable[str]) -> str | None:
     """The first family whose name is a word of one of the texts."""
     for text in texts:
         for word in re.split("[^a-z]+", text.lower()):
-            found = _NAMES.get(word, word)
-            if found in _SETTINGS or found in _BGP_SETTINGS:
-                return found
+            name = _NAMES.get(word, word)
+            if name in _SETTINGS or name in _BGP_SETTINGS:
+                return name
     return None
 
 

@@ -28,20 +28,20 @@ def refine(context: Context, causes: tuple[model.Cause, ...]) -> tuple[model.Cau
         and _takes_aggressive(context, probe)
     ):
         line = "answered in aggressive mode"
-        found: tuple[model.Cause, ...] = (
+        causes_found: tuple[model.Cause, ...] = (
             _cause("ike_mode_mismatch", context, probe, line, ours="main", theirs="aggressive"),
         )
     elif code in _FIRST_MESSAGE:
-        found = tuple(_of_first_message(context, probe))
+        causes_found = tuple(_of_first_message(context, probe))
     elif code == "device_disabled" and all(probe.at > line.at for line in causes[0].evidence[:1]):
-        found = tuple(cause for cause in _of_first_message(context, probe) if cause.theirs is not None)
+        causes_found = tuple(cause for cause in _of_first_message(context, probe) if cause.theirs is not None)
     elif code in _AUTHENTICATION and not causes[0].is_certain:
-        found = tuple(_of_identity(context, probe))
+        causes_found = tuple(_of_identity(context, probe))
     elif code in _PHASE_2:
-        found = tuple(_of_phase_2(context, probe))
+        causes_found = tuple(_of_phase_2(context, probe))
     else:
-        found = ()
-    return found or causes
+        causes_found = ()
+    return causes_found or causes
 
 
 def _takes_aggressive(context: Context, probe: model.ProbeResult) -> bool:
@@ -92,18 +92,18 @@ def _of_first_message(context: Context, probe: model.ProbeResult) -> Iterator[mo
 
 
 def _compared(context: Context, probe: model.ProbeResult, phase: Phase, theirs: Proposal) -> Iterator[model.Cause]:
-    found = proposals.compare(proposals.of_phase(context.connection, phase), [theirs], phase)
-    if found.differs:
+    difference = proposals.compare(proposals.of_phase(context.connection, phase), [theirs], phase)
+    if difference.differs:
         yield _cause(
             "ike_proposal_mismatch" if phase == 1 else "esp_proposal_mismatch",
             context,
             probe,
-            f"took {found.theirs}",
-            ours=found.ours,
-            theirs=found.theirs,
-            differs=found.differs,
-            side="device" if found.only_device else "either",
-            remedy=found.remedy,
+            f"took {difference.theirs}",
+            ours=difference.ours,
+            theirs=difference.theirs,
+            differs=difference.differs,
+            side="device" if difference.only_device else "either",
+            remedy=difference.remedy,
         )
 
 
@@ -120,14 +120,14 @@ def _of_identity(context: Context, probe: model.ProbeResult) -> Iterator[model.C
 
 
 def _of_phase_2(context: Context, probe: model.ProbeResult) -> Iterator[model.Cause]:
-    found = probe.phase_2
-    if found is None or found.outcome != "chosen":
+    answer = probe.phase_2
+    if answer is None or answer.outcome != "chosen":
         return
-    if found.proposal is not None:
-        yield from _compared(context, probe, 2, found.proposal)
-    if found.selectors is not None:
-        theirs = str(found.selectors)
-        if theirs not in {f"{one} - {other}" for one, other in context.related.pairs}:
+    if answer.proposal is not None:
+        yield from _compared(context, probe, 2, answer.proposal)
+    if answer.selectors is not None:
+        theirs = str(answer.selectors)
+        if theirs not in {f"{local} - {other}" for local, other in context.related.pairs}:
             yield _cause(
                 "selectors_mismatch", context, probe, f"took {theirs}", ours=rule_context.pairs(context), theirs=theirs
             )

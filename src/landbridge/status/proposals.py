@@ -81,7 +81,7 @@ def _setting(kind: Kind, phase: Phase, *, has_prf_only: bool) -> str:
 def _changes(settings: Mapping[str, Kind], wanted: Proposal) -> str:
     """`encryption_algorithm to aes-256 and pfs to disable`; the first of several values."""
     return " and ".join(
-        f"{setting} to {next((one for one in getattr(wanted, kind) if one != 'none'), 'disable')}"
+        f"{setting} to {next((value for value in getattr(wanted, kind) if value != 'none'), 'disable')}"
         for setting, kind in settings.items()
     )
 

@@ -46,13 +46,13 @@ C = TypeVar("C", bound=Carrying)
 
 def derive(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> model.Redundancy | None:
     """`addresses`: number of an endpoint -> its address. None: no connection has a subnet."""
-    found = _by_subnet(carriers)
-    if not found:
+    by_subnet = _by_subnet(carriers)
+    if not by_subnet:
         return None
-    subnets = tuple(model.CarriedSubnet(subnet=subnet, carriers=tuple(by)) for subnet, by in sorted(found.items()))
-    reached = {subnet: [carrier for carrier in by if carrier.up] for subnet, by in found.items()}
+    subnets = tuple(model.CarriedSubnet(subnet=subnet, carriers=tuple(by)) for subnet, by in sorted(by_subnet.items()))
+    reached = {subnet: [carrier for carrier in by if carrier.up] for subnet, by in by_subnet.items()}
     failures = tuple(_failures(reached, addresses))
-    is_met, is_configured = _is_met(reached), _is_met(found)
+    is_met, is_configured = _is_met(reached), _is_met(by_subnet)
     return model.Redundancy(
         is_met=is_met,
         is_configured=is_configured,
@@ -64,27 +64,30 @@ def derive(carriers: Sequence[model.Carrier], addresses: Mapping[int, str]) -> m
 
 def met(carriers: Iterable[Carrying]) -> tuple[bool, bool] | None:
     """`is_met` and `is_configured` of `derive`, and nothing else."""
-    found = _by_subnet(carriers)
+    by_subnet = _by_subnet(carriers)
     return (
-        (_is_met({subnet: [carrier for carrier in by if carrier.up] for subnet, by in found.items()}), _is_met(found))
-        if found
+        (
+            _is_met({subnet: [carrier for carrier in by if carrier.up] for subnet, by in by_subnet.items()}),
+            _is_met(by_subnet),
+        )
+        if by_subnet
         else None
     )
 
 
 def _by_subnet(carriers: Iterable[C]) -> dict[str, list[C]]:
-    found: defaultdict[str, list[C]] = defaultdict(list)
+    by_subnet: defaultdict[str, list[C]] = defaultdict(list)
     for carrier, subnets in _carried(tuple(carriers)):
         for subnet in subnets:
-            found[subnet].append(carrier)
-    return found
+            by_subnet[subnet].append(carrier)
+    return by_subnet
 
 
 def _carried(carriers: Sequence[C]) -> Iterator[tuple[C, Iterable[str]]]:
     """Each carrier with what it carries, or would carry."""
     would_carry = functools.cache(lambda blocks: _would_carry(carriers, blocks))
-    for one in carriers:
-        yield one, one.subnets if one.learned is None else one.learned or would_carry(one.subnets)
+    for carrier in carriers:
+        yield carrier, carrier.subnets if carrier.learned is None else carrier.learned or would_carry(carrier.subnets)
 
 
 def _would_carry(carriers: Sequence[Carrying], blocks: tuple[str, ...]) -> tuple[str, ...]:
@@ -98,13 +101,13 @@ def _would_carry(carriers: Sequence[Carrying], blocks: tuple[str, ...]) -> tuple
 def _within(prefixes: tuple[str, ...], blocks: tuple[str, ...]) -> tuple[str, ...]:
     """The prefixes in any of the blocks, each once."""
     nets = [ipaddress.IPv4Network(block, strict=False) for block in blocks]
-    parsed = {one: ipaddress.IPv4Network(one, strict=False) for one in prefixes}
-    return tuple(one for one, net in parsed.items() if any(map(net.subnet_of, nets)))
+    parsed = {prefix: ipaddress.IPv4Network(prefix, strict=False) for prefix in prefixes}
+    return tuple(prefix for prefix, net in parsed.items() if any(map(net.subnet_of, nets)))
 
 
-def _is_met(found: Mapping[str, Sequence[Carrying]]) -> bool:
+def _is_met(by_subnet: Mapping[str, Sequence[Carrying]]) -> bool:
     """Two endpoints have two connections."""
-    return all(len({carrier.endpoint for carrier in by}) > 1 for by in found.values())
+    return all(len({carrier.endpoint for carrier in by}) > 1 for by in by_subnet.values())
 
 
 def _failures(
@@ -142,7 +145,7 @@ def _summary(
     told: set[str] = set()
     for failure in failures:
         if failure.kind in ("connection", "endpoint") and (
-            new := [each for each in failure.subnets if each not in told]
+            new := [subnet for subnet in failure.subnets if subnet not in told]
         ):
             said.append(_alone(failure, new))
             told.update(new)

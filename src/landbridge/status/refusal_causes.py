@@ -140,10 +140,10 @@ def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refu
     a new one.
     """
     has_named_us = any(
-        isinstance(one, negotiation.Message) and one.sender == "device" and "IDr" in one.payloads
+        isinstance(earlier, negotiation.Message) and earlier.sender == "device" and "IDr" in earlier.payloads
         for attempt in context.attempts
         if attempt.began_by == "device"
-        for one in attempt.facts
+        for earlier in attempt.facts
     )
     was_accepted = _stayed_up(context, before=view.up_at)
     if was_accepted:
@@ -156,7 +156,7 @@ def _refused_when_up(context: Context, view: AttemptView, fact: negotiation.Refu
 
 def _stayed_up(context: Context, *, before: datetime) -> bool:
     """Whether a tunnel of this configuration came up earlier, and the device did not refuse it at once."""
-    facts = [one for attempt in context.attempts for one in attempt.facts]
+    facts = [fact for attempt in context.attempts for fact in attempt.facts]
     refused = [
         refusal.at for refusal in facts if isinstance(refusal, negotiation.Refusal) and refusal.sender == "device"
     ]
@@ -190,9 +190,9 @@ def rekey(context: Context, view: AttemptView) -> Iterator[model.Cause]:
 def _near(context: Context, fact: negotiation.Fact, kind: type[negotiation.Fact]) -> bool:
     """Whether any attempt has a fact of this type at the same time."""
     return any(
-        isinstance(one, kind) and abs(one.at - fact.at) <= SAME_MOMENT
+        isinstance(other, kind) and abs(other.at - fact.at) <= SAME_MOMENT
         for attempt in context.attempts
-        for one in attempt.facts
+        for other in attempt.facts
     )
 
 

@@ -45,11 +45,11 @@ def _one_way(context: Context) -> Iterator[model.Cause]:
         pair for pair in context.seen.one_way_pairs if pair.packets >= FEWEST and pair.until - pair.since >= SHORTEST
     ]
     for code, direction in (("nothing_comes_back", "out"), ("nothing_goes_out", "in")):
-        found = max(
+        pair = max(
             (pair for pair in lasting if pair.direction == direction), key=lambda pair: pair.packets, default=None
         )
-        if found is not None:
-            detail = _which_pair(context, found) + _how_many(context, found)
+        if pair is not None:
+            detail = _which_pair(context, pair) + _how_many(context, pair)
             yield cause_texts.cause(code, placeholders=context.placeholders, detail=detail)
 
 
@@ -70,8 +70,8 @@ def _which_pair(context: Context, passed: model.OneWay) -> str:
     return f"{', '.join(passed.local_ts)} - {', '.join(passed.remote_ts)}: "
 
 
-def _pair(one: model.ChildSa | model.OneWay) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return one.local_ts, one.remote_ts
+def _pair(item: model.ChildSa | model.OneWay) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return item.local_ts, item.remote_ts
 
 
 def _refused(context: Context) -> Iterator[model.Cause]:
@@ -82,10 +82,10 @@ def _refused(context: Context) -> Iterator[model.Cause]:
         ("device_firewall", _FORBIDDEN, True),
         ("device_route_missing", _NO_HOST, False),
     ):
-        found = [refused for refused in many if refused.code in codes]
-        if found:
+        matching = [refused for refused in many if refused.code in codes]
+        if matching:
             lines = (
-                tuple(model.Evidence(at=context.seen_at, line=_line(refused)) for refused in found)
+                tuple(model.Evidence(at=context.seen_at, line=_line(refused)) for refused in matching)
                 if context.seen_at
                 else ()
             )
@@ -93,7 +93,7 @@ def _refused(context: Context) -> Iterator[model.Cause]:
                 code,
                 placeholders=context.placeholders,
                 is_certain=is_certain,
-                detail=_line(found[0]),
+                detail=_line(matching[0]),
                 evidence=lines,
             )
 
@@ -106,7 +106,7 @@ def _path(context: Context) -> Iterator[model.Cause]:
         for result in context.related.probes
         if result.path is not None and result.configuration == context.seen.configuration and result.at >= since
     ]
-    known = [one for one in checks if one[2].outcome != "unanswered"]
+    known = [checked for checked in checks if checked[2].outcome != "unanswered"]
     if not known or known[-1][2].outcome != "black_hole":
         return
     at, check_id, path = known[-1]

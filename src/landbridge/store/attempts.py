@@ -121,13 +121,13 @@ def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.Attempt, 
 def of_connections(tx: Transaction, connection_seqs: Iterable[int]) -> dict[int, tuple[model.Attempt, ...]]:
     """The last attempts of several connections, oldest first. A connection without any is missing."""
     rows = tx.all(_OF_CONNECTIONS, seqs=expressions.values(connection_seqs))
-    return {seq: tuple(_decode(report) for _, report in found) for seq, found in itertools.groupby(rows, itemgetter(0))}
+    return {seq: tuple(_decode(report) for _, report in group) for seq, group in itertools.groupby(rows, itemgetter(0))}
 
 
 def add_to(tx: Transaction, rows: Sequence[model.KnownConnection]) -> list[model.KnownConnection]:
     """The same connections, with the stored attempts in their observations."""
-    found = of_connections(tx, (row.seq for row in rows if row.observation is not None))
-    return [_with(row, found.get(row.seq, ())) for row in rows]
+    attempts = of_connections(tx, (row.seq for row in rows if row.observation is not None))
+    return [_with(row, attempts.get(row.seq, ())) for row in rows]
 
 
 def _with(row: model.KnownConnection, attempts: tuple[model.Attempt, ...]) -> model.KnownConnection:

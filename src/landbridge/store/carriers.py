@@ -55,12 +55,12 @@ def of_project(tx: Transaction, project_id: str | None) -> dict[str, list[model.
 
 
 def of_gateway(tx: Transaction, gateway_seq: int) -> list[model.Carrier]:
-    found = _read(tx.each(_OF_GATEWAY, gateway_seq=gateway_seq))
-    return next(iter(found.values()), [])
+    carriers = _read(tx.each(_OF_GATEWAY, gateway_seq=gateway_seq))
+    return next(iter(carriers.values()), [])
 
 
 def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
-    found: defaultdict[str, list[model.Carrier]] = defaultdict(list)
+    carriers: defaultdict[str, list[model.Carrier]] = defaultdict(list)
     for gateway_id, connection_id, endpoint, description, peer_id, peer, peer_value, state, nqa, routes in rows:
         name, style, subnets = described(description)
         learned = learned_of(style, state, routes)
@@ -75,8 +75,8 @@ def _read(rows: Iterable[Any]) -> dict[str, list[model.Carrier]]:
             subnets=subnets,
             learned=learned,
         )
-        found[gateway_id].append(carrier)
-    return found
+        carriers[gateway_id].append(carrier)
+    return carriers
 
 
 @functools.lru_cache(maxsize=CONNECTIONS)

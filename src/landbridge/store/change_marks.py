@@ -24,6 +24,6 @@ def find(tx: Transaction, project_id: str) -> tuple[int, ...]:
     many gateways of the project were looked at, and the sum of the times of these looks. Each change by a person or a client has an audit event, and
     each change that an engine saw comes with a look.
     """
-    ((written,),), ((states,),), ((sessions,),) = (tx.all(each) for each in (_WRITTEN, _STATES, _SESSIONS))
+    ((written,),), ((states,),), ((sessions,),) = (tx.all(statement) for statement in (_WRITTEN, _STATES, _SESSIONS))
     ((looks, times),) = tx.all(_LOOKS, project_id=project_id)
     return written or 0, states or 0, sessions or 0, looks, times or 0

@@ -48,9 +48,9 @@ def dump_gateway_report(report: model.GatewayReport) -> str:
 
 
 def load_attempt(text: str) -> model.Attempt:
-    found = from_json(text)
-    facts = _facts.validate_python(found.pop("facts"))
-    return dataclasses.replace(attempt.validate_python(found), facts=facts)
+    loaded = from_json(text)
+    facts = _facts.validate_python(loaded.pop("facts"))
+    return dataclasses.replace(attempt.validate_python(loaded), facts=facts)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -82,8 +82,8 @@ def _listed(rows: list[Any]) -> list[ListedRow]:
 
 
 def find_listed(tx: Transaction, project_id: str, connection_id: str) -> ListedRow | None:
-    found = _listed(tx.all(_FIND_LISTED, id=connection_id, project_id=project_id))
-    return found[0] if found else None
+    listed = _listed(tx.all(_FIND_LISTED, id=connection_id, project_id=project_id))
+    return listed[0] if listed else None
 
 
 def page(tx: Transaction, project_id: str, after: int, limit: int) -> list[ListedRow]:

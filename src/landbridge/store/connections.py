@@ -312,11 +312,11 @@ def ends(
 
     One statement reads them where the gateway exists. Without the gateway there is no seq.
     """
-    found = tx.one(_ENDS, project_id=project_id, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id)
-    if found is None:
+    ends = tx.one(_ENDS, project_id=project_id, gateway_id=gateway_id, customer_gateway_id=customer_gateway_id)
+    if ends is None:
         return None, customer_gateways.find(tx, project_id, customer_gateway_id), None
-    peer = None if found[1] is None else codec.customer_gateway.validate_json(found[1])
-    return gateways.row(found[2:]), peer, found[0]
+    peer = None if ends[1] is None else codec.customer_gateway.validate_json(ends[1])
+    return gateways.row(ends[2:]), peer, ends[0]
 
 
 def neighbours(

@@ -144,15 +144,15 @@ def rows(tx: Transaction, kind: resources.ResourceKind, created: str, deleted: s
     """All rows of a kind. `created` and `deleted` are the audit events of a row; None: such a row is deleted at once."""
     names = [*kind.table.columns.keys(), *(end.name for end in _CONNECTION_ENDS if kind.table is _connection)]
     events = {"created": created} | ({"deleted": deleted} if deleted is not None else {})
-    for found in tx.each(_ROWS[kind.name], **events):
-        columns = dict(zip(names, found[:-2], strict=True))
+    for values in tx.each(_ROWS[kind.name], **events):
+        columns = dict(zip(names, values[:-2], strict=True))
         yield ResourceRow(
             table=kind.table.name,
             columns=columns,
-            created_event=bool(found[-2]),
-            deleted_event=bool(found[-1]),
+            created_event=bool(values[-2]),
+            deleted_event=bool(values[-1]),
             tags={(key, value) for key, value in tx.all(_TAGS, id=columns["id"])},
-            monitors=[(one, project) for one, project in tx.all(_MONITORS, id=columns["id"])],
+            monitors=[(monitor_id, project) for monitor_id, project in tx.all(_MONITORS, id=columns["id"])],
             endpoints={endpoint for (endpoint,) in tx.all(_USES, id=columns["id"])},
         )
 

@@ -178,23 +178,23 @@ def row(columns: Sequence[Any]) -> GatewayRow:
 
 
 def find(tx: Transaction, project_id: str, gateway_id: str) -> GatewayRow | None:
-    found = tx.one(_FIND, id=gateway_id, project_id=project_id)
-    return None if found is None else row(found)
+    columns = tx.one(_FIND, id=gateway_id, project_id=project_id)
+    return None if columns is None else row(columns)
 
 
 def find_any(tx: Transaction, gateway_id: str) -> GatewayRow | None:
     """Finds a gateway of any project: for the agent."""
-    found = tx.one(_FIND_ANY, id=gateway_id)
-    return None if found is None else row(found)
+    columns = tx.one(_FIND_ANY, id=gateway_id)
+    return None if columns is None else row(columns)
 
 
 def list_all(tx: Transaction, project_id: str) -> list[GatewayRow]:
-    return [row(found) for found in tx.all(_LIST, project_id=project_id)]
+    return [row(columns) for columns in tx.all(_LIST, project_id=project_id)]
 
 
 def list_with_times(tx: Transaction, project_id: str) -> list[tuple[GatewayRow, model.Times]]:
     rows = tx.all(_LIST_WITH_TIMES, project_id=project_id)
-    return [(row(found[:-2]), codec.times(*found[-2:])) for found in rows]
+    return [(row(columns[:-2]), codec.times(*columns[-2:])) for columns in rows]
 
 
 def list_active(tx: Transaction) -> Iterator[model.VpnGateway]:
@@ -204,18 +204,18 @@ def list_active(tx: Transaction) -> Iterator[model.VpnGateway]:
 
 def in_fault(tx: Transaction) -> int:
     """How many gateways of all projects are FAULT."""
-    found = tx.one(_IN_FAULT)
-    return found[0] if found is not None else 0
+    count = tx.one(_IN_FAULT)
+    return count[0] if count is not None else 0
 
 
 def ids(tx: Transaction) -> list[str]:
-    return [found[0] for found in tx.all(_IDS)]
+    return [columns[0] for columns in tx.all(_IDS)]
 
 
 def connection_groups(tx: Transaction, seq: int) -> int:
     """Customer gateways that the gateway has connections to."""
-    found = tx.one(_GROUPS, seq=seq)
-    return found[0] if found is not None else 0
+    count = tx.one(_GROUPS, seq=seq)
+    return count[0] if count is not None else 0
 
 
 def of_enterprises(tx: Transaction, project_id: str, enterprises: Iterable[str]) -> dict[int, int]:
@@ -225,8 +225,8 @@ def of_enterprises(tx: Transaction, project_id: str, enterprises: Iterable[str])
 
 def owner(tx: Transaction, endpoint: str) -> str | None:
     """The gateway that an EIP id, or the address of a private endpoint, belongs to."""
-    found = tx.one(_OWNER, endpoint=endpoint)
-    return None if found is None else found[0]
+    owner = tx.one(_OWNER, endpoint=endpoint)
+    return None if owner is None else owner[0]
 
 
 def taken(tx: Transaction, project_id: str, endpoints: Iterable[str] | None) -> dict[str, str | None]:
@@ -254,8 +254,8 @@ def add(tx: Transaction, gateway: model.VpnGateway, uses: Iterable[str]) -> None
 
 
 def _take(tx: Transaction, gateway_id: str, uses: Iterable[str]) -> None:
-    for one in uses:
-        tx.run(_TAKE, endpoint=one, gateway_id=gateway_id)
+    for key in uses:
+        tx.run(_TAKE, endpoint=key, gateway_id=gateway_id)
 
 
 def change(tx: Transaction, gateway: model.VpnGateway, *, bumps_generation: bool) -> None:
@@ -268,8 +268,8 @@ def change(tx: Transaction, gateway: model.VpnGateway, *, bumps_generation: bool
 
 def replace_endpoints(tx: Transaction, gateway_id: str, left: Iterable[str], taken: Iterable[str]) -> None:
     """Frees the endpoints `left`, and takes those in `taken` for the gateway."""
-    for one in left:
-        tx.run(_GIVE_BACK, endpoint=one)
+    for key in left:
+        tx.run(_GIVE_BACK, endpoint=key)
     _take(tx, gateway_id, taken)
 
 
@@ -295,8 +295,8 @@ def count_down(tx: Transaction, seq: int) -> None:
 
 def total_connections(tx: Transaction, project_id: str) -> int:
     """The connections of the project: a sum over its gateways, because a count of rows is slow."""
-    found = tx.one(_TOTAL, project_id=project_id)
-    return found[0] if found is not None else 0
+    count = tx.one(_TOTAL, project_id=project_id)
+    return count[0] if count is not None else 0
 
 
 def remove(tx: Transaction, gone: GatewayRow) -> None:

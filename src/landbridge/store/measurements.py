@@ -143,7 +143,7 @@ def sessions(tx: Transaction, project_id: str | None) -> dict[str, model.BgpSess
 def echoes(tx: Transaction, project_id: str | None) -> dict[str, tuple[model.Reachability | None, ...]]:
     """Id of a connection -> the results of its echoes: of NQA, and of its monitor. A connection without echoes is missing."""
     return {
-        connection_id: tuple(codec.reachability.validate_json(one) if one else None for one in said)
+        connection_id: tuple(codec.reachability.validate_json(text) if text else None for text in said)
         for connection_id, *said in _each(tx, _ECHOES_OF, project_id)
     }
 

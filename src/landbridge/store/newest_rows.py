@@ -26,7 +26,7 @@ def prune(table: Table, *among: Callable[[FromClause], ColumnElement[bool]]) -> 
     newest = table.alias("newest")
     newest_gone = (
         select(newest.c.seq)
-        .where(newest.c.connection_seq == bindparam("connection_seq"), *(each(newest) for each in among))
+        .where(newest.c.connection_seq == bindparam("connection_seq"), *(condition(newest) for condition in among))
         .order_by(newest.c.seq.desc())
         .limit(1)
         .offset(bindparam("kept"))
@@ -36,6 +36,6 @@ def prune(table: Table, *among: Callable[[FromClause], ColumnElement[bool]]) -> 
         delete(table).where(
             table.c.connection_seq == bindparam("connection_seq"),
             table.c.seq <= newest_gone,
-            *(each(table) for each in among),
+            *(condition(table) for condition in among),
         )
     )

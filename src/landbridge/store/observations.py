@@ -75,7 +75,7 @@ def _remove_gone(
     tx: Transaction, gateway_seq: int, present: frozenset[str]
 ) -> list[tuple[model.Connection, model.StatusFacts]]:
     """Deletes the rows of the deleting connections of which nothing is present."""
-    gone = [found for found in connections.deleting(tx, gateway_seq) if found[0].id not in present]
+    gone = [deleting for deleting in connections.deleting(tx, gateway_seq) if deleting[0].id not in present]
     for connection, _ in gone:
         connections.remove(tx, connection.id)
         gateways.count_down(tx, gateway_seq)

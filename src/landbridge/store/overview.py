@@ -85,14 +85,14 @@ class TunnelRow(NamedTuple):
 
 def tunnels(tx: Transaction, project_id: str, gateway_seq: int | None = None) -> Iterator[TunnelRow]:
     """All connections of the project, or of one of its gateways, oldest first."""
-    found = (
+    rows = (
         tx.all(_TUNNELS, project_id=project_id) if gateway_seq is None else tx.all(_OF_GATEWAY, gateway_seq=gateway_seq)
     )
-    described = [carriers.described(row[8]) for row in found]
-    sessions = [row[0] for row, (_, style, _) in zip(found, described, strict=True) if style == "bgp"]
+    described = [carriers.described(row[8]) for row in rows]
+    sessions = [row[0] for row, (_, style, _) in zip(rows, described, strict=True) if style == "bgp"]
     routes = dict(tx.all(_ROUTES, seqs=expressions.values(sessions))) if sessions else {}
     status_facts = functools.cache(connections.status_facts)  # most connections have the same values
-    for row, (name, style, subnets) in zip(found, described, strict=True):
+    for row, (name, style, subnets) in zip(rows, described, strict=True):
         facts = status_facts(row[9:])
         learned = carriers.learned_of(style, facts.state, routes.get(row[0]))
         up = facts.state == "up" and learned != ()
@@ -101,11 +101,11 @@ def tunnels(tx: Transaction, project_id: str, gateway_seq: int | None = None) ->
 
 def carrying(rows: Iterable[TunnelRow]) -> dict[int, list[TunnelRow]]:
     """Gateway seq -> the rows that count for its redundancy."""
-    found: defaultdict[int, list[TunnelRow]] = defaultdict(list)
+    tunnels: defaultdict[int, list[TunnelRow]] = defaultdict(list)
     for row in rows:
         if not row.facts.deleting:
-            found[row.gateway_seq].append(row)
-    return found
+            tunnels[row.gateway_seq].append(row)
+    return tunnels
 
 
 @functools.lru_cache(maxsize=CUSTOMER_GATEWAYS)
@@ -116,9 +116,9 @@ def _described(text: str) -> tuple[str, str]:
 
 def customer_gateways(tx: Transaction, project_id: str, gateway_seq: int | None = None) -> dict[int, tuple[str, str]]:
     """Seq -> name, and address or identity: of the project, or of the connections of one gateway."""
-    found = (
+    rows = (
         tx.all(_PEERS, project_id=project_id)
         if gateway_seq is None
         else tx.all(_PEERS_OF_GATEWAY, gateway_seq=gateway_seq)
     )
-    return {seq: _described(text) for seq, text in found}
+    return {seq: _described(text) for seq, text in rows}

@@ -76,8 +76,8 @@ def add(tx: Transaction, row: model.KnownConnection, order: model.ProbeOrder, no
 def record(tx: Transaction, gateway_seq: int, result: model.ProbeResult) -> None:
     """Writes a result, once. Without an order, it also writes the audit event."""
     connection = tx.one(_CONNECTION, connection_id=result.connection_id, gateway_seq=gateway_seq)
-    found = tx.one(_FIND, probe_id=result.id)
-    if connection is None or connection[2] or (found is not None and found[0] is not None):
+    columns = tx.one(_FIND, probe_id=result.id)
+    if connection is None or connection[2] or (columns is not None and columns[0] is not None):
         return
     seq, project_id, _ = connection
     done = {
@@ -86,7 +86,7 @@ def record(tx: Transaction, gateway_seq: int, result: model.ProbeResult) -> None
         "report": codec.dump(codec.probe_result, result),
         "finding": result.path.finding if result.path else None,
     }
-    if found is not None:
+    if columns is not None:
         tx.run(_DONE, probe_id=result.id, **done)
         _prune(tx, seq)
         return
@@ -156,14 +156,14 @@ class ConnectionProbes(NamedTuple):
 
 def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, ConnectionProbes]:
     """Connection id -> its probes, for the connections of the gateway that have a probe."""
-    found: dict[str, ConnectionProbes] = {}
+    probes: dict[str, ConnectionProbes] = {}
     for connection_id, probe_id, wanted, probed_at, configuration, finding in tx.all(
         _OF_GATEWAY, gateway_seq=gateway_seq
     ):
-        known = found.get(connection_id, ConnectionProbes())
+        known = probes.get(connection_id, ConnectionProbes())
         if probed_at is None:
-            found[connection_id] = known._replace(order=codec.probe_order.validate_json(wanted))
+            probes[connection_id] = known._replace(order=codec.probe_order.validate_json(wanted))
             continue
         done = model.LastProbe(id=probe_id, at=codec.moment(probed_at), configuration=configuration, finding=finding)
-        found[connection_id] = known._replace(probed=done) if finding is None else known._replace(path_checked=done)
-    return found
+        probes[connection_id] = known._replace(probed=done) if finding is None else known._replace(path_checked=done)
+    return probes

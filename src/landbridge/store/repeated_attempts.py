@@ -34,22 +34,22 @@ def fold(attempts: Iterable[Attempt]) -> list[Attempt]:
 
 def add(stored: Iterable[Attempt], news: Iterable[Attempt]) -> list[Attempt]:
     """All attempts, oldest first. An attempt that was stored before is not counted again."""
-    found = {int(attempt.id): attempt for attempt in stored}
+    by_number = {int(attempt.id): attempt for attempt in stored}
     folded: defaultdict[Hashable, list[Attempt]] = defaultdict(list)  # before and after a tunnel that was up
-    for attempt in found.values():
+    for attempt in by_number.values():
         if attempt.count > 1:
             folded[_kind(attempt)].append(attempt)
     for attempt in news:
-        known = found.get(int(attempt.id))
+        known = by_number.get(int(attempt.id))
         if known is not None:
-            found[int(attempt.id)] = dataclasses.replace(
+            by_number[int(attempt.id)] = dataclasses.replace(
                 attempt, count=known.count, first_began_at=known.first_began_at
             )
         elif not folded or not any(
             _first(same) <= attempt.began_at <= same.began_at for same in folded[_kind(attempt)]
         ):
-            found[int(attempt.id)] = attempt
-    return [found[number] for number in sorted(found)]
+            by_number[int(attempt.id)] = attempt
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def _sum(before: Attempt, attempt: Attempt) -> Attempt:

@@ -50,12 +50,12 @@ def prune_audit(tx: Transaction, limits: Limits, now: datetime) -> int:
     before = codec.milliseconds(now - limits.age) if limits.age is not None else 0
     newest = (tx.one(_NEWEST) or (None,))[0] or 0
     too_many = newest - limits.events if limits.events is not None else 0
-    last, found = 0, 0
+    last, count = 0, 0
     for seq, at in tx.all(_OLDEST, limit=BATCH):
         if at >= before and seq > too_many:
             break
-        last, found = seq, found + 1
-    return tx.run(_FORGET, last=last) if found else 0
+        last, count = seq, count + 1
+    return tx.run(_FORGET, last=last) if count else 0
 
 
 def prune_tokens(tx: Transaction, now: datetime) -> int:

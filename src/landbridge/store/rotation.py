@@ -64,9 +64,9 @@ def _certificates(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
 
 def _psks(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
     done, after = 0, 0
-    while found := tx.all(_PSKS, after=after, limit=CHUNK):
+    while rows := tx.all(_PSKS, after=after, limit=CHUNK):
         tx.run_many(
-            _PUT_PSK, [{"of": seq, "sealed": new.seal(old.open(psk, row_id), row_id)} for seq, row_id, psk in found]
+            _PUT_PSK, [{"of": seq, "sealed": new.seal(old.open(psk, row_id), row_id)} for seq, row_id, psk in rows]
         )
-        done, after = done + len(found), found[-1][0]
+        done, after = done + len(rows), rows[-1][0]
     return done

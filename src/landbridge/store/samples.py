@@ -70,10 +70,10 @@ def at_slot(tx: Transaction, ring: Ring, slot: int, connection_seqs: Iterable[in
     return {seq: _sample(values) for seq, *values in rows}
 
 
-def put(tx: Transaction, ring: Ring, slot: int, found: Mapping[int, Sample]) -> None:
+def put(tx: Transaction, ring: Ring, slot: int, samples: Mapping[int, Sample]) -> None:
     """Writes the samples of a slot, by connection. A sample replaces the row at its position."""
     key = {"step": ring.seconds, "position": slot % ring.slots, "slot": slot}
-    tx.run_many(_PUT, [{**key, "connection_seq": seq, **_columns(found[seq])} for seq in sorted(found)])
+    tx.run_many(_PUT, [{**key, "connection_seq": seq, **_columns(samples[seq])} for seq in sorted(samples)])
 
 
 def of_connection(tx: Transaction, ring: Ring, connection_seq: int, newest: int) -> list[tuple[int, Sample]]:

@@ -61,8 +61,8 @@ def search(
     page, _ = _statements(_form(request))
     rows = tx.all(page, **_given(project_id, request), limit=request.limit, offset=request.offset)
     kind = resources.KINDS[request.resource_type]
-    found = [kind.codec.validate_json(spec) for (spec,) in rows]
-    return [(each.id, each.name, each.tags) for each in found], count(tx, project_id, request)
+    tagged = [kind.codec.validate_json(spec) for (spec,) in rows]
+    return [(resource.id, resource.name, resource.tags) for resource in tagged], count(tx, project_id, request)
 
 
 def count(tx: Transaction, project_id: str, request: model.TagSearchRequest) -> int:
@@ -96,11 +96,11 @@ def _given(project_id: str, request: model.TagSearchRequest) -> dict[str, Any]:
 def _statements(form: _Form) -> tuple[Statement, Statement]:
     """The statements (page, count) of all searches of this form."""
     table = resources.KINDS[form.kind].table
-    found, shown = _found(form, table), table.alias("shown")
-    of_page = found.order_by(table.c.seq).limit(bindparam("limit")).offset(bindparam("offset"))
+    matching, shown = _found(form, table), table.alias("shown")
+    of_page = matching.order_by(table.c.seq).limit(bindparam("limit")).offset(bindparam("offset"))
     return (
         Statement(select(shown.c.spec).where(shown.c.seq.in_(of_page)).order_by(shown.c.seq)),
-        Statement(select(func.count()).select_from(found.subquery())),
+        Statement(select(func.count()).select_from(matching.subquery())),
     )
 
 
@@ -108,19 +108,19 @@ def _found(form: _Form, table: Table) -> Select[Any]:
     """Selects the `seq` of the resources. Where tags are asked for, only they are compared with the project, so that SQLite begins with
     the index of tags and not with the project's list.
     """
-    found = select(table.c.seq)
+    statement = select(table.c.seq)
     if not form.values:
-        found = found.where(table.c.project_id == bindparam("project_id"))
+        statement = statement.where(table.c.project_id == bindparam("project_id"))
     for number, values in enumerate(form.values):
         tag = _tag.alias(f"tag_{number}")
-        found = found.join(tag, tag.c.resource_id == table.c.id).where(*_conditions(tag, number, values))
+        statement = statement.join(tag, tag.c.resource_id == table.c.id).where(*_conditions(tag, number, values))
     if form.untagged:
-        found = found.where(~select(_tag.c.key).where(_tag.c.resource_id == table.c.id).exists())
+        statement = statement.where(~select(_tag.c.key).where(_tag.c.resource_id == table.c.id).exists())
     if form.named:  # the second condition decides; the first spares it the parsing of almost every spec
         quoted = literal_column("'\"'").concat(bindparam("name")).concat(literal_column("'\"'"))
         named = expressions.JsonValue(table.c.spec, "name") == bindparam("name")
-        found = found.where(expressions.Contains(table.c.spec, quoted), named)
-    return found
+        statement = statement.where(expressions.Contains(table.c.spec, quoted), named)
+    return statement
 
 
 def _conditions(tag: Any, number: int, values: int) -> list[Any]:

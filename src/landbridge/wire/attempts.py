@@ -63,13 +63,13 @@ def attempt(attempt: negotiation.Attempt) -> dict[str, Any]:
     )
 
 
-def fact(one: negotiation.Fact) -> dict[str, Any]:
+def fact(value: negotiation.Fact) -> dict[str, Any]:
     return shapes.without_none(
-        at=shapes.time(one.at),
-        kind=one.kind,
-        sender=getattr(one, "sender", None),
-        text=text(one),
-        line=one.line or None,
+        at=shapes.time(value.at),
+        kind=value.kind,
+        sender=getattr(value, "sender", None),
+        text=text(value),
+        line=value.line or None,
     )
 
 

@@ -57,5 +57,5 @@ def event(value: model.AuditEvent, name: str | None = None) -> dict[str, Any]:
 
 def page(values: Sequence[model.AuditEvent], next_marker: str | None, names: Mapping[str, str]) -> dict[str, Any]:
     """`names`: id of a resource -> its name."""
-    events = [event(one, names.get(one.resource_id)) for one in values]
+    events = [event(value, names.get(value.resource_id)) for value in values]
     return {"audit_events": events, "page_info": shapes.page_info(next_marker, len(values))}

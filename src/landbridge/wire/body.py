@@ -100,12 +100,12 @@ def _refuse(wrong: str, allowed: str) -> NoReturn:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    values = dict(pairs)
+    if len(values) != len(pairs):
         counted = collections.Counter(key for key, _ in pairs)
         twice = next(key for key, count in counted.items() if count > 1)
         raise _NotPlainError(f"has the key {twice!r} twice in one object")
-    return found
+    return values
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -129,7 +129,7 @@ def _has_half_a_pair(value: Any) -> bool:
 
 def _depth(value: Any) -> int:
     level, layer = 0, [value]
-    while layer := [one for one in layer if isinstance(one, dict | list)]:
+    while layer := [item for item in layer if isinstance(item, dict | list)]:
         level += 1
         layer = [inner for outer in layer for inner in (outer.values() if isinstance(outer, dict) else outer)]
     return level
@@ -187,19 +187,19 @@ def _validate(shape: type[S], content: dict[str, Any], size: int) -> tuple[S, tu
     try:
         return shape.model_validate(content), tuple(overfull.values())
     except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
+        faults = error.errors(include_url=False, include_context=False)
     wrong = (
-        _unknown_field(one["loc"], shape)
-        if one["type"] == "extra_forbidden"
-        else _violation(one["loc"], one["type"], one["input"])
-        for one in found
+        _unknown_field(fault["loc"], shape)
+        if fault["type"] == "extra_forbidden"
+        else _violation(fault["loc"], fault["type"], fault["input"])
+        for fault in faults
     )
     violations = (*overfull.values(), *wrong)
     if len(violations) > errors.MAX_REPORTED:
         raise errors.Invalid(list(violations))
     sound = content
-    for one in found:
-        sound = _without(sound, one["loc"])
+    for fault in faults:
+        sound = _without(sound, fault["loc"])
     return shape.model_validate(sound), violations
 
 
@@ -208,7 +208,7 @@ def _overfull(content: dict[str, Any]) -> dict[tuple[int | str, ...], model.Viol
     in it, do not count for later arrays. Raises Invalid when an answer cannot list all of these arrays.
     """
     left, last = ENTRIES_LIMIT, None
-    found: dict[tuple[int | str, ...], model.Violation] = {}
+    violations: dict[tuple[int | str, ...], model.Violation] = {}
     for place, array in _arrays(content, ()):
         if last is not None and place[: len(last)] == last:
             continue
@@ -216,10 +216,10 @@ def _overfull(content: dict[str, Any]) -> dict[tuple[int | str, ...], model.Viol
             left -= len(array)
             continue
         last, allowed = place, f"at most {ENTRIES_LIMIT} in all arrays together"
-        found[place] = model.Violation(path(place), f"has {len(array)} entries", allowed)
-        if len(found) > errors.MAX_REPORTED:
-            raise errors.Invalid(list(found.values()))
-    return found
+        violations[place] = model.Violation(path(place), f"has {len(array)} entries", allowed)
+        if len(violations) > errors.MAX_REPORTED:
+            raise errors.Invalid(list(violations.values()))
+    return violations
 
 
 def _arrays(value: Any, place: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], list[Any]]]:
@@ -299,7 +299,7 @@ def _known(shape: type[Shape]) -> tuple[frozenset[str], tuple[tuple[str, type[Sh
 def _shapes_in(annotation: Any) -> list[type[Shape]]:
     if isinstance(annotation, type) and issubclass(annotation, Shape):
         return [annotation]
-    return [found for inner in typing.get_args(annotation) for found in _shapes_in(inner)]
+    return [shape for inner in typing.get_args(annotation) for shape in _shapes_in(inner)]
 
 
 def _unknown(shape: type[Shape], content: Any, prefix: str) -> list[str]:
@@ -310,8 +310,8 @@ def _unknown(shape: type[Shape], content: Any, prefix: str) -> list[str]:
         return []
     names, inner = _known(shape)
     dot = prefix and prefix + "."
-    found = [dot + key for key in content if key not in names]
+    unknown = [dot + key for key in content if key not in names]
     for name, kind in inner:
         if name in content:
-            found += _unknown(kind, content[name], dot + name)
-    return found
+            unknown += _unknown(kind, content[name], dot + name)
+    return unknown

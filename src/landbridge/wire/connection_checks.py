@@ -162,7 +162,7 @@ def _device(side: DeviceSide) -> dict[str, Any]:
         ikepolicy=_part(connections.ike_policy(side.ike), DeviceIkeAnswer),
         ipsecpolicy=_part(connections.ipsec_policy(side.ipsec), DeviceIpsecAnswer),
         traffic_selectors=[{"local": str(pair.device), "peer": str(pair.gateway)} for pair in side.selectors],
-        routes=[str(each) for each in side.gateway_subnets],
+        routes=[str(subnet) for subnet in side.gateway_subnets],
         tunnel_local_address=_text(side.device_inner),
         tunnel_peer_address=_text(side.gateway_inner),
         bgp_asn=side.device_asn if bgp else None,

@@ -69,8 +69,8 @@ def job(value: model.GatewayJob, status: model.JobStatus) -> dict[str, Any]:
         expected_time_seconds=_left(status.status),
         error_message=status.failure,
         sub_jobs=[
-            _restart(restart, each, value.addresses, status.failure)
-            for restart, each in zip(value.restarts, status.statuses, strict=True)
+            _restart(restart, state, value.addresses, status.failure)
+            for restart, state in zip(value.restarts, status.statuses, strict=True)
         ],
     )
 

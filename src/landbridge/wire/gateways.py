@@ -349,7 +349,9 @@ def gateway(
 def _template(value: model.PolicyTemplate) -> dict[str, Any]:
     given = dataclasses.asdict(value)
     return {
-        f"{part}_policy": {name.removeprefix(f"{part}_"): each for name, each in given.items() if name.startswith(part)}
+        f"{part}_policy": {
+            name.removeprefix(f"{part}_"): value for name, value in given.items() if name.startswith(part)
+        }
         for part in ("ike", "ipsec")
     }
 
@@ -387,15 +389,15 @@ class ExtendedZones(schema.Answer):
 
 def zones(where: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, Any]:
     """`where`: (flavor, attachment type) -> zones."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for (flavor, attachment), names in where.items():
         key = flavor if "-" in flavor else flavor.lower()  # as the SDK maps its fields
-        found.setdefault(key, {})[attachment] = names
-    return found
+        fields.setdefault(key, {})[attachment] = names
+    return fields
 
 
 def extended_zones(where: Mapping[tuple[str, str], tuple[str, ...]]) -> list[dict[str, Any]]:
-    names = dict.fromkeys(zone for each in where.values() for zone in each)
+    names = dict.fromkeys(zone for zones in where.values() for zone in zones)
     return [
         {
             "name": name,

@@ -141,7 +141,7 @@ def probe(recorded: model.RecordedProbe) -> dict[str, Any]:
 
 
 def probes(recorded: Sequence[model.RecordedProbe]) -> list[dict[str, Any]]:
-    return [probe(one) for one in recorded]
+    return [probe(value) for value in recorded]
 
 
 def _result(result: model.ProbeResult) -> dict[str, Any]:
@@ -187,28 +187,28 @@ def _identity(identity: negotiation.Identity | None) -> dict[str, Any] | None:
     return None if identity is None else {"type": identity.kind, "value": identity.value}
 
 
-def _phase_2(one: model.ProbePhase2) -> dict[str, Any]:
+def _phase_2(answer: model.ProbePhase2) -> dict[str, Any]:
     return shapes.without_none(
-        outcome=one.outcome,
-        algorithms=_algorithms(one.proposal),
-        local_subnets=list(one.selectors.local) if one.selectors else None,
-        peer_subnets=list(one.selectors.remote) if one.selectors else None,
-        notify=one.notify,
+        outcome=answer.outcome,
+        algorithms=_algorithms(answer.proposal),
+        local_subnets=list(answer.selectors.local) if answer.selectors else None,
+        peer_subnets=list(answer.selectors.remote) if answer.selectors else None,
+        notify=answer.notify,
     )
 
 
-def _asked_identity(one: model.ProbeIdentity) -> dict[str, Any]:
-    return shapes.without_none(accepted=one.accepted, peer_id=_identity(one.identity), notify=one.notify)
+def _asked_identity(answer: model.ProbeIdentity) -> dict[str, Any]:
+    return shapes.without_none(accepted=answer.accepted, peer_id=_identity(answer.identity), notify=answer.notify)
 
 
-def _path(one: model.ProbePath) -> dict[str, Any]:
+def _path(path: model.ProbePath) -> dict[str, Any]:
     return shapes.without_none(
-        outcome=one.outcome,
-        mtu=one.mtu,
-        source=one.source,
-        destination=one.destination,
-        asked=list(one.asked) or None,
-        passed=one.passed,
-        lost=one.lost,
-        reporter=one.reporter,
+        outcome=path.outcome,
+        mtu=path.mtu,
+        source=path.source,
+        destination=path.destination,
+        asked=list(path.asked) or None,
+        passed=path.passed,
+        lost=path.lost,
+        reporter=path.reporter,
     )

@@ -26,8 +26,8 @@ def field(
     def describe(generated: Schema) -> None:
         own = generated.pop("anyOf")[0]
         # An array of shapes has the items that pydantic generated.
-        found = {**own, **schema} if schema.get("type") == "array" else schema
-        generated.update({**found, _MANDATORY: True} if mandatory else _or_null(found))
+        array = {**own, **schema} if schema.get("type") == "array" else schema
+        generated.update({**array, _MANDATORY: True} if mandatory else _or_null(array))
 
     return pydantic.Field(
         None,
@@ -73,15 +73,15 @@ def complete(generated: Schema, *, change: bool) -> None:
     fields. In a change nothing is mandatory and nothing has a default, because an absent field stays.
     """
     mandatory = []
-    for name, one in generated.get("properties", {}).items():
-        if one.pop(_MANDATORY, False):
+    for name, member in generated.get("properties", {}).items():
+        if member.pop(_MANDATORY, False):
             if change:
-                one.update(_or_null(one))
+                member.update(_or_null(member))
             else:
                 mandatory.append(name)
-        one.pop("title", None)
-        if change or one.get("default") is None:
-            one.pop("default", None)
+        member.pop("title", None)
+        if change or member.get("default") is None:
+            member.pop("default", None)
     if mandatory:
         generated["required"] = mandatory
 
@@ -175,11 +175,11 @@ class Answer(pydantic.BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: pydantic.GetJsonSchemaHandler) -> Schema:
         generated = handler(core)
-        for one in handler.resolve_ref_schema(generated).get("properties", {}).values():
-            one.pop("title", None)
-            if one.get("default", "") is None:
-                del one["default"]
-                one.update(one.pop("anyOf", [{}])[0])
+        for member in handler.resolve_ref_schema(generated).get("properties", {}).values():
+            member.pop("title", None)
+            if member.get("default", "") is None:
+                del member["default"]
+                member.update(member.pop("anyOf", [{}])[0])
         return generated
 
 

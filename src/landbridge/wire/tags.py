@@ -133,15 +133,15 @@ class Count(schema.Answer):
     request_id: str
 
 
-def of_project(found: Sequence[model.Tag]) -> dict[str, Any]:
-    """Each key once, with all its values, in the order of `found`."""
+def of_project(tags: Sequence[model.Tag]) -> dict[str, Any]:
+    """Each key once, with all its values, in the order of `tags`."""
     values: dict[str, list[str]] = {}
-    for tag in found:
+    for tag in tags:
         values.setdefault(tag.key, []).append(tag.value)
     return {"tags": [{"key": key, "values": of} for key, of in values.items()]}
 
 
-def resources(found: Sequence[model.TaggedResource], total: int) -> dict[str, Any]:
+def resources(tagged: Sequence[model.TaggedResource], total: int) -> dict[str, Any]:
     listed = [
         {
             "resource_id": resource.id,
@@ -149,6 +149,6 @@ def resources(found: Sequence[model.TaggedResource], total: int) -> dict[str, An
             "resource_detail": {},
             "tags": shapes.tags(resource.tags),
         }
-        for resource in found
+        for resource in tagged
     ]
     return {"resources": listed, "total_count": total}

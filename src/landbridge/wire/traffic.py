@@ -58,14 +58,14 @@ class Traffic(schema.Answer):
     request_id: str
 
 
-def traffic(ring: Ring, since: datetime, until: datetime, found: list[dict[str, Any]]) -> dict[str, Any]:
-    """`found`: what `sample` made of each slot."""
+def traffic(ring: Ring, since: datetime, until: datetime, samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """`samples`: what `sample` made of each slot."""
     return {
         "last": ring.name,
         "slot_seconds": ring.seconds,
         "since": shapes.time(since),
         "until": shapes.time(until),
-        "samples": found,
+        "samples": samples,
     }
 
 

@@ -159,7 +159,9 @@ class Simulated:
             with self._world.lock:
                 now = time.monotonic()
                 over = {gateway for when, gateway in self._world.negotiations if when <= now}
-                self._world.negotiations = [one for one in self._world.negotiations if one[0] > now]
+                self._world.negotiations = [
+                    negotiation for negotiation in self._world.negotiations if negotiation[0] > now
+                ]
             for gateway_id in over:
                 changed(gateway_id)
             stop.wait(script.NEGOTIATION_SECONDS / 5)

@@ -175,9 +175,9 @@ class Daemon:
             raise OSError(f"{unit} did not start: {said} ({self._last_output(folder)})")
 
     def _start_child(self, configuration: Path, socket_path: Path, namespace: str, options: tuple[str, ...]) -> None:
-        arguments = [each.format(configuration=configuration, socket=socket_path) for each in self.arguments]
+        arguments = [argument.format(configuration=configuration, socket=socket_path) for argument in self.arguments]
         folder = configuration.parent
-        wrapper = (each.format(folder=folder, data=folder.parents[1]) for each in self.wrapper)
+        wrapper = (argument.format(folder=folder, data=folder.parents[1]) for argument in self.wrapper)
         program = (*wrapper, str(self.program), *arguments, *options)
         command = ["nsenter", f"--net={paths.NETNS}/{namespace}", "setsid", "--fork", *program]
         environment = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")}

@@ -178,8 +178,8 @@ class StrongSwan:
 
     def _memory(self, gateway_id: str) -> _Memory:
         """Called for each line of a log, so the usual call makes no _Memory."""
-        found = self._memories.get(gateway_id)
-        return found or self._memories.setdefault(gateway_id, _Memory(is_userland=self._plane == "userland"))
+        memory = self._memories.get(gateway_id)
+        return memory or self._memories.setdefault(gateway_id, _Memory(is_userland=self._plane == "userland"))
 
     def observe(self, gateway_id: str) -> state.GatewayState:
         """Raises StepFailed when a charon is there but does not answer, until `charon.SILENCE_LIMIT` is over. Sees nothing where the
@@ -472,18 +472,18 @@ class StrongSwan:
                     if self.observe(name).network.namespace:
                         bird.BIRD.end_lost(names.namespace(name))
         observed = self.observe(name)
-        found = dataclasses.replace(observed, folder=True, ike=dataclasses.replace(observed.ike, alive=False))
-        for step in planning.plan(None, found):
+        present = dataclasses.replace(observed, folder=True, ike=dataclasses.replace(observed.ike, alive=False))
+        for step in planning.plan(None, present):
             if not isinstance(step, steps.DeleteFolder):
                 self.apply(name, step)
 
 
 def _failed(what: str, which: Sequence[str], stop: Callable[[str], None]) -> Iterator[str]:
-    for one in which:
+    for name in which:
         try:
-            stop(one)
+            stop(name)
         except base.StepFailed as error:
-            yield f"{what} {one}: {error}"
+            yield f"{what} {name}: {error}"
 
 
 def _not_ours(name: str) -> str:

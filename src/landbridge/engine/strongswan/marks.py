@@ -44,12 +44,12 @@ def write(folder: Path, gateway_id: str) -> None:
 
 def find(engine: Path, *, but: Container[str] = ()) -> dict[str, Path]:
     """The folders of all gateways by id, except folders with the names `but`. A mark that does not fit its folder's name counts for no gateway."""
-    found = {}
+    folders = {}
     for folder in engine.iterdir() if engine.is_dir() else ():
         if folder.name in but:
             continue
         with contextlib.suppress(OSError, UnicodeDecodeError):
             gateway_id = (folder / NAME).read_text()
             if _ID.fullmatch(gateway_id) and names.short(gateway_id) == folder.name:
-                found[gateway_id] = folder
-    return found
+                folders[gateway_id] = folder
+    return folders

@@ -45,16 +45,14 @@ def sign(name: str, folder: Path) -> None:
 def find(engine: Path) -> list[Orphan]:
     """Finds what belongs to the folder `engine` of a data folder and has no mark there any more."""
     marked = {folder.name for folder in marks.find(engine).values()}
-    found: defaultdict[str, list[int]] = defaultdict(list)
+    pids: defaultdict[str, list[int]] = defaultdict(list)
     for pid, folder in charon.running().items():
-        found[folder.name if folder.parent.resolve() == engine else ""].append(pid)
+        pids[folder.name if folder.parent.resolve() == engine else ""].append(pid)
     for path in namespace.RUN.glob(f"{_PREFIX}*"):
         if _signed(path.name) == engine / path.name.removeprefix(_PREFIX):
-            found.setdefault(path.name.removeprefix(_PREFIX), [])
+            pids.setdefault(path.name.removeprefix(_PREFIX), [])
     return [
-        Orphan(name, tuple(sorted(found[name])))
-        for name in sorted(found)
-        if _NAME.fullmatch(name) and name not in marked
+        Orphan(name, tuple(sorted(pids[name]))) for name in sorted(pids) if _NAME.fullmatch(name) and name not in marked
     ]
 
 

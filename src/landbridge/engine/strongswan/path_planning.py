@@ -32,13 +32,13 @@ def plan(target: Target, current: state.GatewayState) -> Iterator[steps.CheckPat
     if not current.serves or target.network is None or current.paths.checking:
         return
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
-    found = [
+    checks = [
         check
         for spec in sorted(target.desired.connections, key=lambda spec: spec.probe is None or not spec.probe.path)
         if spec.id in target.supported and (check := _check(target, spec, sas[spec.id], secrets[spec.id], current))
     ]
-    if found:
-        yield steps.CheckPaths(checks=tuple(found[:AT_ONCE]))
+    if checks:
+        yield steps.CheckPaths(checks=tuple(checks[:AT_ONCE]))
 
 
 def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult, ...]:
@@ -113,7 +113,7 @@ def _is_due(
     if interval is None or since is None or current.at - since < SETTLED:
         return False
     known = spec.path_checked, current.paths.results.get(spec.id)
-    last = max((one.at for one in known if one is not None), default=None)
+    last = max((result.at for result in known if result is not None), default=None)
     is_old = last is None or last < since or current.at - last >= interval
     return is_old and any(_is_busy(child) for child in children)
 
@@ -136,13 +136,15 @@ def _targets(
     hosts = sorted(address for on, address in current.network.seen if on == link)
     inner = _host(spec.connection.tunnel_peer_address)
     turn = int(current.at.timestamp() // 60) % len(hosts) if hosts else 0
-    asked = [one for one in hosts[turn:] + hosts[:turn] if one != inner]
+    asked = [host for host in hosts[turn:] + hosts[:turn] if host != inner]
     if inner and (asks_device or inner in hosts):
         asked.insert(0, inner)
     own = _own_addresses(target, spec, current)
     for address in asked[:ASKED]:
-        sources = own if address == inner else sorted(own, key=lambda one: one == own[0])
-        source = next((one for one in sources if any(_carries(child, one, address) for child in children)), None)
+        sources = own if address == inner else sorted(own, key=lambda address_of_ours: address_of_ours == own[0])
+        source = next(
+            (candidate for candidate in sources if any(_carries(child, candidate, address) for child in children)), None
+        )
         if source:
             yield source, address
 
@@ -158,7 +160,7 @@ def _own_addresses(target: Target, spec: model.DesiredConnection, current: state
     local = subnets.local_subnets(target.desired)
     in_vpc = str(vpc.ip) if vpc and any(vpc.ip in net for net in local) else None
     rest = sorted(address for address, link in there.items() if address and link == "lo")
-    return list(dict.fromkeys(one for one in (inner, in_vpc, *rest) if one in there))  # type: ignore[misc]
+    return list(dict.fromkeys(host for host in (inner, in_vpc, *rest) if host in there))  # type: ignore[misc]
 
 
 def _host(address: str | None) -> str | None:

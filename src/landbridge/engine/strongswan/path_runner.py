@@ -50,20 +50,20 @@ class PathRunner:
     def _run(self, gateway_id: str, step: steps.CheckPaths) -> None:
         at = datetime.now(UTC)
         try:
-            found = _checked(gateway_id, step)
+            checked = _checked(gateway_id, step)
         except failures.ERRORS as error:
-            found = dict.fromkeys((check.connection_id for check in step.checks), failures.text(error))
+            checked = dict.fromkeys((check.connection_id for check in step.checks), failures.text(error))
         except Exception:
             log.exception("gateway %s: the check of paths failed", gateway_id)
-            found = dict.fromkeys(
+            checked = dict.fromkeys(
                 (check.connection_id for check in step.checks), "a fault of the service; its log has it"
             )
-        results = {check.connection_id: _result(check, found.get(check.connection_id), at) for check in step.checks}
+        results = {check.connection_id: _result(check, checked.get(check.connection_id), at) for check in step.checks}
         with self._lock:
             kept = results.keys() & self._checking.pop(gateway_id)
             known = dict(self._results.get(gateway_id, {}))
             if kept:
-                self._results[gateway_id].update({one: results[one] for one in kept})
+                self._results[gateway_id].update({connection_id: results[connection_id] for connection_id in kept})
         for connection_id, result in results.items():
             base.PATH_CHECKS.add(1, result.path.outcome if result.path else "failed")
             log.log(_level(result, known.get(connection_id)), "connection %s: %s", connection_id, describe(result))
@@ -87,9 +87,11 @@ def _checked(gateway_id: str, step: steps.CheckPaths) -> dict[str, path_check.Pa
         return path_check.run(opened, searches) | failed
 
 
-def _result(check: steps.PathCheck, found: path_check.PathCheckResult | str | None, at: datetime) -> model.ProbeResult:
-    checked = found if isinstance(found, path_check.PathCheckResult) else None
-    failure = found if isinstance(found, str) else None
+def _result(
+    check: steps.PathCheck, outcome: path_check.PathCheckResult | str | None, at: datetime
+) -> model.ProbeResult:
+    checked = outcome if isinstance(outcome, path_check.PathCheckResult) else None
+    failure = outcome if isinstance(outcome, str) else None
     return model.ProbeResult(
         id=check.probe_id or str(uuid.uuid4()),
         connection_id=check.connection_id,

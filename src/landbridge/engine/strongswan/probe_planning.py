@@ -105,13 +105,13 @@ def _order(
 
 def _objections(spec: model.DesiredConnection, order: model.ProbeOrder, sas: Sequence[ike_state.IkeSa]) -> str | None:
     is_up, is_v1 = _is_up(sas), spec.connection.ike_policy.version == "v1"
-    found = {
+    refusals = {
         PHASE_1_UP: is_up and not order.phase_2,
         NO_PHASE_1: order.phase_2 and not is_up,
         ID_KNOWN: order.identity and is_up,
         NO_ID_IN_V1: order.identity and is_v1 and not is_up,
     }
-    return "; ".join(text for text, holds in found.items() if holds) or None
+    return "; ".join(text for text, holds in refusals.items() if holds) or None
 
 
 def _pfs(spec: model.DesiredConnection) -> str:
@@ -134,7 +134,7 @@ def _automatic(
         return None
     configuration = ike_state.configuration(current.ike.conns.get(spec.id, ()), secrets)
     result = current.probes.results.get(spec.id)
-    known = {one.configuration for one in (result, spec.probed) if one is not None}
+    known = {probed.configuration for probed in (result, spec.probed) if probed is not None}
     is_loaded = current.ike.conns.get(spec.id) == frozenset(config.children)
     if not is_loaded or configuration in known or _is_too_early(spec, current):
         return None

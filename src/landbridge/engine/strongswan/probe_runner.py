@@ -112,8 +112,8 @@ class ProbeRunner:
     def _ask_by_charon(self, gateway_id: str, step: steps.AskDevice, result: model.ProbeResult) -> model.ProbeResult:
         folder = self._folder_of(gateway_id)
         if step.phase_2 is not None:
-            found, asked = probe_sas.ask_phase_2(folder, step.phase_2, partial(self._loaded, gateway_id))
-            result = replace(result, phase_2=found, packets=result.packets + asked)
+            answer, asked = probe_sas.ask_phase_2(folder, step.phase_2, partial(self._loaded, gateway_id))
+            result = replace(result, phase_2=answer, packets=result.packets + asked)
         if step.identity is not None:
             identity = probe_sas.ask_identity(folder, step.identity)
             result = replace(result, identity=identity, packets=result.packets + 2)
@@ -128,8 +128,8 @@ def _ask(gateway_id: str, step: steps.AskDevice, result: model.ProbeResult) -> m
         names.namespace(gateway_id), lambda _: probe.open_socket(question.local_address, question.peer_address)
     )
     with raw:
-        found = probe.ask(raw, question)
-    return replace(result, packets=found.packets, answers=found.answers, peer_identity=found.identity)
+        answers = probe.ask(raw, question)
+    return replace(result, packets=answers.packets, answers=answers.answers, peer_identity=answers.identity)
 
 
 def describe(result: model.ProbeResult) -> str:

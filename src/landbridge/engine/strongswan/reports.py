@@ -87,8 +87,8 @@ def _is_configured(target: targets.Target, current: state.GatewayState) -> bool:
 
 def _session(name: str, current: BgpState) -> model.BgpSession:
     """The session with its first routes; `down` while BIRD does not know it yet."""
-    found = current.sessions.get(name, model.BgpSession(state="down"))
-    return replace(found, routes=current.routes.get(name, ())[:ROUTES_REPORTED])
+    session = current.sessions.get(name, model.BgpSession(state="down"))
+    return replace(session, routes=current.routes.get(name, ())[:ROUTES_REPORTED])
 
 
 def _learned_routes(current: state.GatewayState, observed: tunnels.Tunnel) -> list[str]:
@@ -237,9 +237,9 @@ def _refused(
             )
 
 
-def _identity(found: str | None, configured: str | None) -> str | None:
+def _identity(observed: str | None, configured: str | None) -> str | None:
     """charon names no identity, or any, until a peer has answered."""
-    return configured if found in (None, ike_state.ANY) else found
+    return configured if observed in (None, ike_state.ANY) else observed
 
 
 def _configuration(connection_id: str, current: state.GatewayState, secrets: Iterable[str]) -> str:
@@ -249,8 +249,8 @@ def _configuration(connection_id: str, current: state.GatewayState, secrets: Ite
 def _missing(intended: Iterable[selectors.Pair], established: list[ike_state.IkeSa]) -> tuple[str, ...]:
     """None while nothing is up: then the whole tunnel is what is missing."""
     up = [(child.local_ts, child.remote_ts) for sa in established for child in sa.children if child.installed]
-    found = selectors.missing(intended, up) if up else ()
-    return tuple(f"{pair.local} - {pair.remote}" for pair in found)
+    missing = selectors.missing(intended, up) if up else ()
+    return tuple(f"{pair.local} - {pair.remote}" for pair in missing)
 
 
 def _is_applied(
@@ -273,8 +273,8 @@ def _is_applied(
 
 def _installed(sas: Iterable[ike_state.IkeSa]) -> list[ike_state.Child]:
     """Oldest first: during a rekey there are two."""
-    found = (child for sa in sas for child in sa.children if child.installed)
-    return sorted(found, key=lambda child: int(child.unique_id))
+    installed = (child for sa in sas for child in sa.children if child.installed)
+    return sorted(installed, key=lambda child: int(child.unique_id))
 
 
 def _by_name(names: Iterable[str], installed: Iterable[ike_state.Child], at: datetime) -> tuple[model.ChildSa, ...]:

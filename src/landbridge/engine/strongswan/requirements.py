@@ -141,8 +141,8 @@ def _port(port: int) -> Requirement:
             if error.errno != errno.EADDRINUSE:
                 return Requirement(name=name, state="warning", found=error.strerror or str(error))
             remedy = f"ss -lunp 'sport = :{port}' names the program; often: systemctl disable --now strongswan"
-            found = "held by a program of this machine: an EIP with attach = nat cannot use it"
-            return Requirement(name=name, state="warning", found=found, remedy=remedy)
+            held = "held by a program of this machine: an EIP with attach = nat cannot use it"
+            return Requirement(name=name, state="warning", found=held, remedy=remedy)
     return Requirement(name=name, found="free")
 
 
@@ -153,11 +153,11 @@ def _disk(data: Path) -> Requirement:
             name="disk", state="missing", found=f"{folder} {why}", remedy="name another data folder: --data"
         )
     free = shutil.disk_usage(folder).free
-    found = f"{free / 2**30:.1f} GiB free for {data}"
+    space = f"{free / 2**30:.1f} GiB free for {data}"
     if free >= _LITTLE_ROOM:
-        return Requirement(name="disk", found=found)
+        return Requirement(name="disk", found=space)
     remedy = "make room: a full disk refuses every change"
-    return Requirement(name="disk", state="missing" if free < _NO_ROOM else "warning", found=found, remedy=remedy)
+    return Requirement(name="disk", state="missing" if free < _NO_ROOM else "warning", found=space, remedy=remedy)
 
 
 def _existing(data: Path) -> tuple[Path, str]:

@@ -95,9 +95,11 @@ def learned_sources(target: Target, current: state.GatewayState) -> frozenset[tu
     links = target.network.learning
     names = {tunnels.name(session.if_id): session.name for session in target.bgp.sessions}
     announced = {(link, prefix) for link, name in names.items() for prefix in current.bgp.prefixes(name)}
-    kept = {each for each in current.network.learned_sources if not _has_announced(current, names.get(each[0], ""))}
-    found = announced | kept | current.network.learned_routes
-    return firewall.joined_sources(each for each in found if each[0] in links)
+    kept = {
+        source for source in current.network.learned_sources if not _has_announced(current, names.get(source[0], ""))
+    }
+    sources = announced | kept | current.network.learned_routes
+    return firewall.joined_sources(source for source in sources if source[0] in links)
 
 
 def _has_announced(current: state.GatewayState, name: str) -> bool:
@@ -176,11 +178,11 @@ def _networks(
     kept = [*subnets.local_subnets(desired), *map(subnets.parse_net, model.RESERVED_NETS)]
     own_address = subnets.vpc_address(desired.network)
     kept += [own_address.network] if own_address else []
-    found = {net for child in children for selector in child.remote_ts for net in selectors.nets(selector)}
+    nets = {net for child in children for selector in child.remote_ts for net in selectors.nets(selector)}
     return frozenset(
         str(net)
-        for net in found
-        if any(net.subnet_of(one) for one in around) and not any(net.subnet_of(one) for one in kept)
+        for net in nets
+        if any(net.subnet_of(outer) for outer in around) and not any(net.subnet_of(outer) for outer in kept)
     )
 
 

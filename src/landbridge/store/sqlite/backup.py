@@ -78,10 +78,10 @@ def schema(path: Path) -> str | None:
         return None
     try:
         with open_file(path, "ro") as database:
-            found = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
         raise errors.ConfigError(f"{path}: {error}") from None
-    return str(found[0]) if found else None
+    return str(row[0]) if row else None
 
 
 @contextlib.contextmanager
@@ -137,8 +137,8 @@ def _content(database: sqlite3.Connection) -> Content:
     sealed = _sealed_keys(database)
     if vault.FINGERPRINT_KEY not in sealed:
         raise errors.ConfigError("is from a data folder without a started service")
-    found = database.execute("SELECT value FROM setting WHERE name = ?", (restore.FINGERPRINT,)).fetchone()
-    return Content(sealed=sealed[vault.FINGERPRINT_KEY], fingerprint=found[0].decode() if found else None)
+    row = database.execute("SELECT value FROM setting WHERE name = ?", (restore.FINGERPRINT,)).fetchone()
+    return Content(sealed=sealed[vault.FINGERPRINT_KEY], fingerprint=row[0].decode() if row else None)
 
 
 def _sealed_keys(database: sqlite3.Connection) -> dict[str, bytes]:

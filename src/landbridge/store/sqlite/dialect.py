@@ -44,10 +44,10 @@ class Compiled:
 
 def compiled(statement: Statement) -> Compiled:
     """The compiled statement. The first call compiles."""
-    found: Compiled | None = statement.compiled.get("sqlite")
-    if found is None:
-        found = statement.compiled["sqlite"] = Compiled(statement)
-    return found
+    compiled: Compiled | None = statement.compiled.get("sqlite")
+    if compiled is None:
+        compiled = statement.compiled["sqlite"] = Compiled(statement)
+    return compiled
 
 
 def _orderer(names: list[str], constants: Mapping[str, Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
@@ -82,8 +82,8 @@ def _path(steps: tuple[str | int, ...]) -> ClauseElement:
 
 
 def _is_among(element: expressions.IsAmong) -> ClauseElement:
-    one, values = element.clauses
-    return one.in_(select(func.json_each(values).table_valued("value").c.value))
+    key, values = element.clauses
+    return key.in_(select(func.json_each(values).table_valued("value").c.value))
 
 
 def _last_seq(element: expressions.LastSeq) -> ClauseElement:
@@ -109,8 +109,8 @@ TRANSLATIONS: dict[type[ClauseElement], Callable[[Any], ClauseElement]] = {
 
 
 def _register(element: type[ClauseElement], translate: Callable[[Any], ClauseElement]) -> None:
-    def render(found: Any, compiler: SQLCompiler, **options: Any) -> str:
-        return compiler.process(translate(found), **options)
+    def render(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+        return compiler.process(translate(element), **options)
 
     compiles(element, "sqlite")(render)
 

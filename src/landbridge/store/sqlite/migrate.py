@@ -37,10 +37,10 @@ def upgrade(path: Path, version: str = "head", *, before: Callable[[], None] = l
     config = _config()
     try:
         with engine.begin() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-            if version == "head" and found == head():
+            revision = MigrationContext.configure(connection).get_current_revision()
+            if version == "head" and revision == head():
                 return
-            if found in revisions():
+            if revision in revisions():
                 before()
             config.attributes["connection"] = connection
             command.upgrade(config, version)
@@ -56,10 +56,10 @@ def _check_json(path: Path, engine: sqlalchemy.Engine) -> None:
     with engine.connect() as connection:
         for table in _WITH_SPEC:
             query = f"SELECT id FROM {table} WHERE NOT json_valid(spec) LIMIT 1"  # noqa: S608 - tables of this file
-            if found := connection.exec_driver_sql(query).fetchone():
-                mend = f"UPDATE {table} SET spec = '…' WHERE id = '{found[0]}'"  # noqa: S608 - for the reader
+            if row := connection.exec_driver_sql(query).fetchone():
+                mend = f"UPDATE {table} SET spec = '…' WHERE id = '{row[0]}'"  # noqa: S608 - for the reader
                 raise errors.ConfigError(
-                    f"{path}: was not migrated, and is as before: spec of {table} {found[0]} is not JSON"
+                    f"{path}: was not migrated, and is as before: spec of {table} {row[0]} is not JSON"
                     f" (restore a backup; or write the JSON object of this row with sqlite3: {mend})"
                 )
 

@@ -50,15 +50,15 @@ class Protocol:
 
 def protocols(lines: Iterable[Line]) -> list[Protocol]:
     """Reads `show protocols all`."""
-    found: list[Protocol] = []
+    protocols: list[Protocol] = []
     for line in lines:
         if line.code == _PROTOCOL:
-            found.append(_protocol(line.text))
-        elif line.code == _DETAILS and found:
+            protocols.append(_protocol(line.text))
+        elif line.code == _DETAILS and protocols:
             name, separator, value = line.text.strip().partition(":")
             if separator:
-                found[-1].details[name] = value.strip()
-    return found
+                protocols[-1].details[name] = value.strip()
+    return protocols
 
 
 def _protocol(text: str) -> Protocol:
@@ -69,8 +69,8 @@ def _protocol(text: str) -> Protocol:
     return Protocol(name, kind, "", None, text)
 
 
-def fingerprint(found: Iterable[Protocol]) -> str:
-    return next((protocol.details.get("Description", "") for protocol in found if protocol.kind == "Device"), "")
+def fingerprint(protocols: Iterable[Protocol]) -> str:
+    return next((protocol.details.get("Description", "") for protocol in protocols if protocol.kind == "Device"), "")
 
 
 def session(
@@ -84,7 +84,7 @@ def session(
     details = protocol.details
     state = _state(protocol)
     routes = _ROUTES.search(details.get("Routes", ""))
-    accepted, filtered, announced = (int(each or 0) for each in routes.groups()) if routes else (0, 0, 0)
+    accepted, filtered, announced = (int(count or 0) for count in routes.groups()) if routes else (0, 0, 0)
     fault = faults.of_session(
         state, protocol.info.removeprefix(details.get("BGP state", "")).strip(), protocol.since, notification, now
     )
@@ -128,17 +128,20 @@ def _bfd(word: str, state: model.BgpState, fault: model.BgpFault | None) -> Lite
 
 def bfd_sessions(lines: Iterable[Line]) -> dict[str, str]:
     """Reads `show bfd sessions`: address -> state."""
-    found = (_BFD.match(line.text) for line in lines)
-    return {each[1]: each[2] for each in found if each}
+    matches = (_BFD.match(line.text) for line in lines)
+    return {match[1]: match[2] for match in matches if match}
 
 
 def routes(lines: Iterable[Line]) -> dict[str, tuple[model.BgpRoute, ...]]:
     """Reads `show route all`: protocol -> its routes, in the order of their prefixes."""
-    found: defaultdict[str, list[tuple[_Order, model.BgpRoute]]] = defaultdict(list)
+    routes_of: defaultdict[str, list[tuple[_Order, model.BgpRoute]]] = defaultdict(list)
     for name, route in _routes(lines):
         if order := _order(route.prefix):
-            found[name].append((order, route))
-    return {name: tuple(route for _, route in sorted(each, key=lambda one: one[0])) for name, each in found.items()}
+            routes_of[name].append((order, route))
+    return {
+        name: tuple(route for _, route in sorted(ordered, key=lambda entry: entry[0]))
+        for name, ordered in routes_of.items()
+    }
 
 
 def _routes(lines: Iterable[Line]) -> Iterator[tuple[str, model.BgpRoute]]:

@@ -144,13 +144,15 @@ def desired_configuration(
     """`supported`: ids of the connections that the engine does not refuse. `limit`: a session is closed when its device announces more
     prefixes. None: the gateway needs no BIRD.
     """
-    found = tuple(_sessions(desired, supported, plane))
-    if not found:
+    sessions = tuple(_sessions(desired, supported, plane))
+    if not sessions:
         return None
-    template = "".join((_main(desired, found, plane), *(_session(desired, session, plane, limit) for session in found)))
+    template = "".join(
+        (_main(desired, sessions, plane), *(_session(desired, session, plane, limit) for session in sessions))
+    )
     fingerprint = hashlib.sha256(template.encode()).hexdigest()[:12]
     return BgpConfiguration(
-        sessions=found, text=template.replace("@FINGERPRINT@", fingerprint), fingerprint=fingerprint
+        sessions=sessions, text=template.replace("@FINGERPRINT@", fingerprint), fingerprint=fingerprint
     )
 
 

@@ -58,16 +58,16 @@ def fault(text: str, at: datetime | None = None) -> model.BgpFault | None:
 
 def notifications(log: Iterable[str]) -> dict[str, model.BgpFault]:
     """Protocol -> its last NOTIFICATION, sent or received, after its session was up last. `log`: lines of BIRD's log."""
-    found: dict[str, model.BgpFault] = {}
+    notifications: dict[str, model.BgpFault] = {}
     for line in log:
         if not (parts := _LOG_LINE.match(line)):
             continue
         at, kind, name, text = parts.groups()
         if kind == "RMT" and (made := fault(text, time(at))):
-            found[name] = made
+            notifications[name] = made
         elif text == "State changed to up":
-            found.pop(name, None)
-    return found
+            notifications.pop(name, None)
+    return notifications
 
 
 def of_session(

@@ -39,9 +39,9 @@ def due_looks(desired: BgpConfiguration, current: BgpState, at: datetime) -> Ite
 def _closed(desired: BgpConfiguration, current: BgpState, at: datetime) -> Iterator[tuple[Session, float]]:
     """The closed sessions, and the seconds for which they stay closed."""
     for session in desired.sessions:
-        found = current.sessions.get(session.name)
-        if found is not None and _is_closed(found) and found.since is not None:
-            yield session, CLOSED_FOR - (at - found.since).total_seconds()
+        observed = current.sessions.get(session.name)
+        if observed is not None and _is_closed(observed) and observed.since is not None:
+            yield session, CLOSED_FOR - (at - observed.since).total_seconds()
 
 
 def _is_closed(session: model.BgpSession) -> bool:

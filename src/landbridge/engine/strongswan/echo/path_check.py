@@ -47,7 +47,7 @@ def search(targets: tuple[Target, ...], mtu: int) -> Search:
     """`mtu`: bytes of the largest packet that the tunnel takes. The first target that answers is checked."""
     answering = yield from _answering(targets)
     if answering is None:
-        return model.ProbePath(outcome="unanswered", asked=tuple(one for _, one in targets), mtu=mtu)
+        return model.ProbePath(outcome="unanswered", asked=tuple(destination for _, destination in targets), mtu=mtu)
     path = model.ProbePath(outcome="passes", source=answering[0], destination=answering[1], mtu=mtu, passed=mtu)
     lost: Heard = None
     losses = 0
@@ -63,9 +63,9 @@ def search(targets: tuple[Target, ...], mtu: int) -> Search:
 
 def _answering(targets: tuple[Target, ...]) -> Generator[tuple[Echo, ...], tuple[Heard, ...], Target | None]:
     for _ in range(2):
-        heard = yield tuple(Echo(*one, SMALL) for one in targets)
-        for target, one in zip(targets, heard, strict=True):
-            if isinstance(one, icmp.EchoReply):
+        heard = yield tuple(Echo(*target, SMALL) for target in targets)
+        for target, answer in zip(targets, heard, strict=True):
+            if isinstance(answer, icmp.EchoReply):
                 return target
     return None
 
@@ -121,7 +121,7 @@ def run(opened: icmp.EchoSocket, searches: Mapping[str, tuple[str, Search]]) -> 
     received.
     """
     identifier, sequence = int.from_bytes(os.urandom(2), "big"), 0
-    running = {name: _Running(device, one, next(one)) for name, (device, one) in searches.items()}
+    running = {name: _Running(device, search, next(search)) for name, (device, search) in searches.items()}
     done: dict[str, PathCheckResult] = {}
     while running:
         for check in running.values():
@@ -164,10 +164,10 @@ def _listen(opened: icmp.EchoSocket, running: Mapping[str, _Running], identifier
     until = time.monotonic() + ANSWER
     while waiting and (left := until - time.monotonic()) > 0:
         for message in opened.receive(left):
-            found = waiting.get(message.sequence or 0)
-            if message.identifier != identifier or found is None:
+            match = waiting.get(message.sequence or 0)
+            if message.identifier != identifier or match is None:
                 continue
-            check, number = found
+            check, number = match
             who = message.source if isinstance(message, icmp.EchoReply) else message.destination
             if who == check.echoes[number].destination:
                 check.heard[number] = message

@@ -306,9 +306,9 @@ class AttemptLog:
     def _begin(self, sa: _Sa, fact: Fact, *, within_sa: bool) -> OpenAttempt:
         began_at = sa.pending[0].at if sa.pending else fact.at
         attempt = sa.attempt = OpenAttempt(self._next_number(began_at), began_at, sa.name, within_sa)
-        for each in sa.pending:
-            attempt.add(each)
-            self._fill_in(sa, attempt, each)
+        for pending in sa.pending:
+            attempt.add(pending)
+            self._fill_in(sa, attempt, pending)
         sa.pending.clear()
         self._kept.put(attempt)
         return attempt

@@ -144,20 +144,20 @@ def kill(folder: Path) -> None:
 
 def running() -> dict[int, Path]:
     """Every charon of this machine that was started by `start`: pid -> folder of its gateway."""
-    found = {}
+    environment = {}
     for process in Path("/proc").glob("[0-9]*"):
         pid = int(process.name)
         if CHARON.is_run_by(pid) and (folder := _started_from(pid)) is not None:
-            found[pid] = folder
-    return found
+            environment[pid] = folder
+    return environment
 
 
 def _started_from(pid: int) -> Path | None:
     variable = os.fsencode(f"{CHARON.environment}=")
     with contextlib.suppress(OSError):
-        for each in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-            if each.startswith(variable):
-                return Path(os.fsdecode(each.removeprefix(variable))).parent
+        for assignment in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if assignment.startswith(variable):
+                return Path(os.fsdecode(assignment.removeprefix(variable))).parent
     return None
 
 

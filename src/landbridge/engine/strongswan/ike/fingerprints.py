@@ -48,8 +48,8 @@ def template_rule(parameters: str) -> str:
 
 def rule(name: str) -> str:
     """The index of the policy rule, from the name of a child; 0 for one without rules."""
-    found = name.split(".")[1]
-    return "0" if found.startswith(_TEMPLATE) else found
+    fingerprint = name.split(".")[1]
+    return "0" if fingerprint.startswith(_TEMPLATE) else fingerprint
 
 
 def secret(connection_id: str, key: bytes, owners: list[str], psk: model.Secret) -> str:

@@ -62,9 +62,9 @@ class KeptAttempts:
         """The device has come up as this connection. What it said before without a name does not concern others that wait."""
         if attempt.connection_id is None or attempt.ends in self._peers:
             return
-        for each in self._unnamed.pop(attempt.ends, ()):
-            self.changed(each)
-            each.connection_id = attempt.connection_id
+        for unnamed in self._unnamed.pop(attempt.ends, ()):
+            self.changed(unnamed)
+            unnamed.connection_id = attempt.connection_id
 
     def drop_renewal(self, attempt: OpenAttempt) -> None:
         """Only the last successful rekey or additional child of a tunnel is kept."""
@@ -102,24 +102,26 @@ class KeptAttempts:
         return {connection_id: view for connection_id, view in self._views.items() if view}
 
     def _view(self, connection_id: str, unnamed: Iterable[OpenAttempt]) -> tuple[negotiation.Attempt, ...]:
-        found = sorted((*self._named.get(connection_id, ()), *unnamed), key=lambda attempt: attempt.number)
-        return tuple(attempt.show(self._configuration_at(connection_id, attempt.number)) for attempt in found[-KEPT:])
+        attempts = sorted((*self._named.get(connection_id, ()), *unnamed), key=lambda attempt: attempt.number)
+        return tuple(
+            attempt.show(self._configuration_at(connection_id, attempt.number)) for attempt in attempts[-KEPT:]
+        )
 
     def of_strangers(self) -> tuple[negotiation.Attempt, ...]:
         """The last attempts from addresses that no connection of their endpoint has, oldest first."""
-        found = [attempt for ends, kept in self._unnamed.items() if ends not in self._peers for attempt in kept]
-        found.sort(key=lambda attempt: attempt.number)
-        return tuple(attempt.show("") for attempt in found[-KEPT_OF_STRANGERS:])
+        attempts = [attempt for ends, kept in self._unnamed.items() if ends not in self._peers for attempt in kept]
+        attempts.sort(key=lambda attempt: attempt.number)
+        return tuple(attempt.show("") for attempt in attempts[-KEPT_OF_STRANGERS:])
 
 
 def _by_ends(peers: Mapping[str, state.Ends]) -> dict[tuple[str, str], frozenset[str]]:
     """(our address, the address of the peer) -> the connections that have them."""
-    found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    by_ends: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for connection_id, (locals_, remotes) in peers.items():
         for local in locals_:
             for remote in remotes:
-                found[local, remote].add(connection_id)
-    return {ends: frozenset(ids) for ends, ids in found.items()}
+                by_ends[local, remote].add(connection_id)
+    return {ends: frozenset(ids) for ends, ids in by_ends.items()}
 
 
 def _discard(kept: deque[OpenAttempt], attempt: OpenAttempt) -> None:

@@ -51,9 +51,9 @@ def message(progress: Progress, match: re.Match[str], kept: dict[str, Any]) -> F
         progress.version = "v2"
     sender: Party = "us" if match["verb"] == "generating" else "device"
     payloads = tuple(_PAYLOAD.findall(match["payloads"])[:PAYLOADS_KEPT])
-    if exchange == "TRANSACTION" and sender == "device" and any("X_USER" in each for each in payloads):
+    if exchange == "TRANSACTION" and sender == "device" and any("X_USER" in payload for payload in payloads):
         return negotiation.MethodMismatch(**kept, method="xauth")
-    found = negotiation.Message(
+    message = negotiation.Message(
         **kept,
         sender=sender,
         exchange=exchange,
@@ -62,8 +62,8 @@ def message(progress: Progress, match: re.Match[str], kept: dict[str, Any]) -> F
         payloads=payloads,
     )
     if sender == "device":
-        progress.refused = error_notifies.error_of(found)
-    return found
+        progress.refused = error_notifies.error_of(message)
+    return message
 
 
 def packet(progress: Progress, match: re.Match[str], kept: dict[str, Any]) -> Fact:

@@ -56,41 +56,41 @@ class LogFile:
 
     def lines(self) -> list[Line]:
         """What was added since the last call. Raises OSError."""
-        found = []
+        lines = []
         while data := self._file.read(_PART):
             *whole, self._rest = (self._rest + data).split(b"\n")
-            for each in whole:
-                if match := _LINE.match(each):
+            for line in whole:
+                if match := _LINE.match(line):
                     at, name, unique_id, text = match.groups(b"")
-                    found.append(Line(at, name or (_UNNAMED if unique_id else b""), unique_id, text))
-        if found:
-            self._last = found[-1].time
-        return found
+                    lines.append(Line(at, name or (_UNNAMED if unique_id else b""), unique_id, text))
+        if lines:
+            self._last = lines[-1].time
+        return lines
 
     def keep_up(self) -> list[Line]:
         """The same. Keeps a full log as charon.log.1: what charon adds meanwhile is read before it is cut off, and charon appends, so its next line
         stands at the beginning. Begins anew in a file that somebody cut, and in one that stands in its place since the last call. Raises OSError.
         """
-        found, ours = self.lines(), os.fstat(self._file.fileno())
+        lines, ours = self.lines(), os.fstat(self._file.fileno())
         if not self._is_in_its_place(ours):
             if not self.is_replaced:
                 self.is_replaced = True
-                return found
+                return lines
             new = _open(self._path)
             self._file.close()
             self._file, self.is_replaced = new, False
         elif ours.st_size > charon.LOG_LIMIT:
             with contextlib.suppress(OSError):  # a full disk is one more reason to cut it
                 shutil.copyfile(self._path, self._path.with_name(f"{self._path.name}.1"))
-            found += self.lines()
+            lines += self.lines()
             os.truncate(self._path, 0)
             self._file.seek(0)
         elif ours.st_size < self._file.tell():
             self._file.seek(0)
         else:
-            return found
+            return lines
         last, self._rest = self._last, b""  # a copy has old lines
-        return found + [line for line in self.lines() if line.time > last]
+        return lines + [line for line in self.lines() if line.time > last]
 
     def _is_in_its_place(self, ours: os.stat_result) -> bool:
         """Raises OSError when something stands there that is no regular file."""

@@ -26,16 +26,16 @@ def look(
         return IkeState(**_of(start), recently_initiated=frozenset(recently_initiated))
     with connection:
         conns, secrets, sas = vici_session.look(connection)
-    ends, found = parse_ends(conns), parse_sas(sas)
-    waiting.keep(frozenset(sa.unique_id for sa in found))
+    ends, ike_sas = parse_ends(conns), parse_sas(sas)
+    waiting.keep(frozenset(sa.unique_id for sa in ike_sas))
     seen = IkeState(
         alive=True,
         **_of(start),
         conns=parse_conns(conns),
         secrets=secrets,
-        sas=found,
+        sas=ike_sas,
         recently_initiated=frozenset(recently_initiated),
-        unanswered=waiting.seconds({sa.unique_id for sa in found if sa.negotiating}),
+        unanswered=waiting.seconds({sa.unique_id for sa in ike_sas if sa.negotiating}),
     )
     said.look(seen, ends)
     return dataclasses.replace(

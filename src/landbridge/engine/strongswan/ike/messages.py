@@ -82,7 +82,7 @@ def desired_configs(
     )
 
 
-def _config(key: bytes, spec: model.DesiredConnection, found: tuple[selectors.Pair, ...]) -> DesiredConfig:
+def _config(key: bytes, spec: model.DesiredConnection, subnet_pairs: tuple[selectors.Pair, ...]) -> DesiredConfig:
     """A reset gives the same configuration a new name, so that SAs with the old name are outdated."""
     if spec.psk is None:
         raise ValueError(f"connection {spec.id} has no PSK; it should have been refused")
@@ -91,7 +91,7 @@ def _config(key: bytes, spec: model.DesiredConnection, found: tuple[selectors.Pa
     by_template = spec.connection.style == "policy-template"
     children: Message = {}
     initiated: list[str] = []
-    for pairs in selectors.children(spec.connection, found):
+    for pairs in selectors.children(spec.connection, subnet_pairs):
         child = child_message(spec.connection, *pairs)
         rule = _template_rule(key, child) if by_template else str(pairs[0].rule)
         name = str(fingerprints.Child(spec.id, rule, ike_fingerprint, fingerprints.fingerprint(key, child)))

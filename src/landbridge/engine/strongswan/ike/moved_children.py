@@ -40,9 +40,9 @@ def due_looks(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Ite
 
 def _moved(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[tuple[state.Child, int]]:
     """(CHILD_SA, seconds until its rekey)."""
-    found = [sa for sa in sas if sa.state == "ESTABLISHED"] if config.is_v1 else []
-    adopter = _adopter(found)
-    for sa in found:
+    established = [sa for sa in sas if sa.state == "ESTABLISHED"] if config.is_v1 else []
+    adopter = _adopter(established)
+    for sa in established:
         if sa.reauthenticated:
             due, oldest = INITIATOR if sa.is_initiator else RESPONDER, sa.established_seconds - OLD_STAYS
         elif sa is adopter:
@@ -60,4 +60,6 @@ def _adopter(sas: list[state.IkeSa]) -> state.IkeSa | None:
     """The fuller one of young IKE_SAs. None where all have the same CHILD_SAs, since nothing was moved then."""
     young = [sa for sa in sas if sa.established_seconds < OLD_STAYS]
     names = [{child.name for child in sa.children if child.live} for sa in young]
-    return max(young, key=lambda sa: len(sa.children)) if any(one != names[0] for one in names) else None
+    return (
+        max(young, key=lambda sa: len(sa.children)) if any(names_of_sa != names[0] for names_of_sa in names) else None
+    )

@@ -20,9 +20,9 @@ _REFUSED_BY_US = (
 _TRANSIENT = frozenset({"INVALID_KE_PAYLOAD", "TEMPORARY_FAILURE"})
 
 
-def initiator(found: Iterable[Fact]) -> negotiation.Party | None:
+def initiator(facts: Iterable[Fact]) -> negotiation.Party | None:
     """Who began the attempt, by its facts; None when no fact shows it."""
-    return next((party for fact in found if (party := initiator_of(fact))), None)
+    return next((party for fact in facts if (party := initiator_of(fact))), None)
 
 
 def initiator_of(fact: Fact) -> negotiation.Party | None:
@@ -83,9 +83,9 @@ def outcome(fact: Fact, *, is_up: bool) -> negotiation.Outcome | None:
     return None
 
 
-def outcome_without_end(found: Iterable[Fact]) -> negotiation.Outcome:
+def outcome_without_end(facts: Iterable[Fact]) -> negotiation.Outcome:
     """The outcome of an attempt whose IKE_SA is gone, when no fact has ended the attempt."""
-    return "refused_by_us" if any(_refuses(fact) for fact in found) else "stopped"
+    return "refused_by_us" if any(_refuses(fact) for fact in facts) else "stopped"
 
 
 def _refuses(fact: Fact) -> bool:

@@ -67,10 +67,10 @@ def plan_deletions(kept: Collection[str], current: state.IkeState) -> Iterator[s
 
 
 def by_owner(secret_ids: Iterable[str]) -> defaultdict[str, list[str]]:
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    names: defaultdict[str, list[str]] = defaultdict(list)
     for secret_id in secret_ids:
-        found[fingerprints.owner(secret_id)].append(secret_id)
-    return found
+        names[fingerprints.owner(secret_id)].append(secret_id)
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _connection(
         yield from (steps.UnloadSecret(config.connection_id, secret) for secret in secrets)
         yield steps.LoadSecret(config.connection_id, present[0], config.owners, own.psk)
     else:
-        yield from (steps.UnloadSecret(config.connection_id, each) for each in secrets if each not in present)
+        yield from (steps.UnloadSecret(config.connection_id, secret) for secret in secrets if secret not in present)
     if is_changed:
         yield steps.LoadConn(config.connection_id, config.conn)
     yield from (steps.AbandonIke(sa.name, sa.unique_id) for sa in dead)

@@ -199,8 +199,9 @@ def _v1_offer(group: int) -> bytes:
         for digest in _V1_HASHES
     ]
     transforms = [
-        struct.pack("!BBH", number, 1, 0) + b"".join(struct.pack("!HH", 0x8000 | kind, value) for kind, value in each)
-        for number, each in enumerate(combinations, 1)
+        struct.pack("!BBH", number, 1, 0)
+        + b"".join(struct.pack("!HH", 0x8000 | kind, value) for kind, value in transform)
+        for number, transform in enumerate(combinations, 1)
     ]
     proposal = struct.pack("!BBBB", 1, 1, 0, len(transforms)) + _linked(transforms, 3)
     return struct.pack("!II", 1, 1) + _linked([proposal], 2)
@@ -259,12 +260,12 @@ def _payloads(
         raise Malformed("of another negotiation")
     if its_version != version or exchange not in exchanges or its_flags != flags or length != len(message):
         raise Malformed("not an answer to our message")
-    found, at = [], _HEADER.size
+    payloads, at = [], _HEADER.size
     while kind:
         content = _part(message, at)
-        found.append((kind, content[4:]))
+        payloads.append((kind, content[4:]))
         kind, at = content[0], at + len(content)
-    return found
+    return payloads
 
 
 def _part(data: bytes, at: int) -> bytes:
@@ -339,21 +340,21 @@ def _word(table: Mapping[Number, str], number: Number, kind: str) -> str:
 
 def _attributes(data: bytes) -> dict[int, int]:
     """Attributes of a transform (RFC 2408, 3.3): the short form has its value in place of a length."""
-    found, at = {}, 0
+    attributes, at = {}, 0
     while at < len(data):
         if at + 4 > len(data):
             raise Malformed("ends within an attribute")
         kind, value = struct.unpack_from("!HH", data, at)
         at += 4
         if kind & 0x8000:
-            found[kind & 0x7FFF] = value
+            attributes[kind & 0x7FFF] = value
             continue
         if at + value > len(data):
             raise Malformed("the length of an attribute is wrong")
         if value <= _LONG_ATTRIBUTE:
-            found[kind] = int.from_bytes(data[at : at + value], "big")
+            attributes[kind] = int.from_bytes(data[at : at + value], "big")
         at += value
-    return found
+    return attributes
 
 
 def _identity(content: bytes) -> negotiation.Identity:

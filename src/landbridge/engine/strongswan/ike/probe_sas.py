@@ -89,10 +89,10 @@ class _Session:
         self._transport.send(Packet.register_event("list-sa"))
         self._transport.receive()
         self._transport.send(Packet.request("list-sas", Message.serialize({"ike": connection_id})))
-        found, _ = vici_protocol.receive(self._transport, confirmed=False)
+        messages, _ = vici_protocol.receive(self._transport, confirmed=False)
         self._transport.send(Packet.unregister_event("list-sa"))
         self._transport.receive()
-        return tuple(sa for sa in state.parse_sas(found) if sa.live and not sa.negotiating)
+        return tuple(sa for sa in state.parse_sas(messages) if sa.live and not sa.negotiating)
 
 
 def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[model.ProbePhase2, int]:
@@ -105,12 +105,12 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
     time.sleep(EVENT_DELAY)
     with _Session(folder) as charon_:
         try:
-            found, asked = _ask_in_each(charon_, question, own, on_load)
+            answer, asked = _ask_in_each(charon_, question, own, on_load)
             is_for_everything = own["local_ts"] == own["remote_ts"] == _EVERYTHING
-            if found.notify in _SELECTORS_REFUSED and question.asks_for_selectors and not is_for_everything:
+            if answer.notify in _SELECTORS_REFUSED and question.asks_for_selectors and not is_for_everything:
                 wide = own | {"local_ts": _EVERYTHING, "remote_ts": _EVERYTHING}
                 narrowed, more = _ask_in_each(charon_, question, wide, on_load)
-                found, asked = (narrowed if narrowed.outcome == "chosen" else found), asked + more
+                answer, asked = (narrowed if narrowed.outcome == "chosen" else answer), asked + more
         finally:
             probe = fingerprints.identity_probe(config.connection_id)
             try:
@@ -119,21 +119,21 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
             finally:
                 time.sleep(EVENT_DELAY)
                 on_load(steps.LoadConn(config.connection_id, config.conn))
-    return found, asked
+    return answer, asked
 
 
 def _ask_in_each(
     charon_: _Session, question: Question, own: dict[str, Any], on_load: OnLoad
 ) -> tuple[model.ProbePhase2, int]:
     """Stops at the first group that the device accepts, and when no further message can have another answer."""
-    found = model.ProbePhase2(outcome="silent")
+    answer = model.ProbePhase2(outcome="silent")
     for number, group in enumerate(dict.fromkeys((question.group, *GROUPS)), 1):
         if not charon_.sas(question.config.connection_id):
-            return found, number - 1
-        found = _ask_for_child(charon_, question, own, group, on_load)
-        if found.notify != "NO_PROPOSAL_CHOSEN":
+            return answer, number - 1
+        answer = _ask_for_child(charon_, question, own, group, on_load)
+        if answer.notify != "NO_PROPOSAL_CHOSEN":
             break
-    return found, number
+    return answer, number
 
 
 def _ask_for_child(
@@ -149,8 +149,8 @@ def _ask_for_child(
     message = {"ike": probe, "child": name, "timeout": str(QUESTION_TIMEOUT * 1000)}
     is_up, lines = charon_.ask("initiate", message)
     installed = [child for sa in charon_.sas(connection_id) for child in sa.children if child.name == name]
-    for one in installed:
-        charon_.ask("terminate", {"child-id": one.unique_id, "force": "yes", "timeout": DELETE_TIMEOUT})
+    for sa in installed:
+        charon_.ask("terminate", {"child-id": sa.unique_id, "force": "yes", "timeout": DELETE_TIMEOUT})
     if is_up and installed:
         return _taken(
             installed[0], asked=negotiation.Selectors(local=tuple(own["local_ts"]), remote=tuple(own["remote_ts"]))
@@ -182,8 +182,8 @@ def _taken(child: state.Child, asked: negotiation.Selectors) -> model.ProbePhase
 
 def _notify(lines: list[str]) -> str | None:
     """The last notify with which the device refused."""
-    found = [match for line in lines for match in _REFUSED.finditer(line)]
-    return (found[-1][1] or found[-1][2]) if found else None
+    matches = [match for line in lines for match in _REFUSED.finditer(line)]
+    return (matches[-1][1] or matches[-1][2]) if matches else None
 
 
 def ask_identity(folder: Path, question: Question) -> model.ProbeIdentity | None:

@@ -65,7 +65,7 @@ def group(word: str) -> str:
 
 def parse(text: str) -> tuple[negotiation.Proposal, ...]:
     """`IKE:AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_3072, IKE:…`. The first `KEPT` of them."""
-    return tuple(_proposal(each) for each in text.split(", ", KEPT)[:KEPT])
+    return tuple(_proposal(proposal) for proposal in text.split(", ", KEPT)[:KEPT])
 
 
 def _proposal(text: str) -> negotiation.Proposal:

@@ -23,11 +23,11 @@ _Identity = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 def plan(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[steps.IkeStep]:
     """Plans the end of a redundant SA. It plans nothing while an SA is young or being negotiated. In IKEv1 it ends whole IKE_SAs only."""
-    found = _live(config, sas)
-    if not found or _seconds_left(config, found) > 0 or any(sa.state != "ESTABLISHED" for sa in found):
+    live = _live(config, sas)
+    if not live or _seconds_left(config, live) > 0 or any(sa.state != "ESTABLISHED" for sa in live):
         return
     kept: set[_Identity] = set()
-    for at, sa in enumerate(sorted(found, key=lambda sa: (len(_children(sa)), sa.spis), reverse=True)):
+    for at, sa in enumerate(sorted(live, key=lambda sa: (len(_children(sa)), sa.spis), reverse=True)):
         if at and _identities(sa) <= kept:
             yield steps.TerminateIke(config.connection_id, sa.unique_id)
             continue
@@ -39,16 +39,16 @@ def plan(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator
 
 def due_looks(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[float]:
     """Seconds until the SAs of a connection that has some of them twice are old enough."""
-    found = _live(config, sas)
-    children = [_identity(child) for sa in found for child in _children(sa)]
-    left = _seconds_left(config, found)
-    if left > 0 and (len(found) > 1 or len(set(children)) < len(children)):
+    live = _live(config, sas)
+    children = [_identity(child) for sa in live for child in _children(sa)]
+    left = _seconds_left(config, live)
+    if left > 0 and (len(live) > 1 or len(set(children)) < len(children)):
         yield left
 
 
 def _live(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> list[state.IkeSa]:
-    found = [sa for sa in sas if sa.live]
-    return [] if config.is_v1 and any(sa.reauthenticated for sa in found) else found
+    live = [sa for sa in sas if sa.live]
+    return [] if config.is_v1 and any(sa.reauthenticated for sa in live) else live
 
 
 def _children(sa: state.IkeSa) -> list[state.Child]:

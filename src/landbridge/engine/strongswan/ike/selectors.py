@@ -44,17 +44,17 @@ def pairs(desired: model.DesiredGateway, spec: model.DesiredConnection, plane: m
     """The selector pairs of a connection, each once."""
     if plane == "kernel" and spec.connection.style not in ("policy", "policy-template"):
         return (Pair(0, EVERYTHING, EVERYTHING),) if subnets.local_subnets(desired) else ()
-    found = list(_subnet_pairs(desired, spec.connection))
-    return tuple({(pair.local, pair.remote): pair for pair in reversed(found)}.values())[::-1]
+    pairs = list(_subnet_pairs(desired, spec.connection))
+    return tuple({(pair.local, pair.remote): pair for pair in reversed(pairs)}.values())[::-1]
 
 
-def children(connection: model.Connection, found: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], ...]:
+def children(connection: model.Connection, pairs: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], ...]:
     """The pairs of each configured CHILD_SA: one each. A policy-template has one child with all pairs: its device asks for a part of them, in
-    one CHILD_SA or in several. `found`: the pairs of the connection.
+    one CHILD_SA or in several. `pairs`: those of the connection.
     """
     if connection.style == "policy-template":
-        return (found,) if found else ()
-    return tuple((pair,) for pair in found)
+        return (pairs,) if pairs else ()
+    return tuple((pair,) for pair in pairs)
 
 
 def intended(desired: model.DesiredGateway, spec: model.DesiredConnection) -> Iterator[Pair]:
@@ -92,7 +92,7 @@ def nets(selector: str) -> tuple[subnets.Net, ...]:
 def is_within(selectors: Iterable[str], allowed: Iterable[str]) -> bool:
     """Whether each of the selectors lies in one of the allowed networks."""
     around = [subnets.parse_net(text) for text in allowed]
-    return all(any(net.subnet_of(one) for one in around) for selector in selectors for net in nets(selector))
+    return all(any(net.subnet_of(outer) for outer in around) for selector in selectors for net in nets(selector))
 
 
 def _covers(selector: str, net: subnets.Net) -> bool:
@@ -124,14 +124,14 @@ def is_inner(connection: model.Connection, pair: Pair) -> bool:
     return connection.style == "static" and inner is not None and pair.local == subnets.parse_host(inner)
 
 
-def uncovered(network: model.Network, found: Iterable[Pair]) -> Iterator[subnets.Net]:
+def uncovered(network: model.Network, pairs: Iterable[Pair]) -> Iterator[subnets.Net]:
     """The local selectors of these pairs without the gateway's own address in them."""
     own_address = subnets.vpc_address(network)
-    return (pair.local for pair in found if own_address is None or own_address.ip not in pair.local)
+    return (pair.local for pair in pairs if own_address is None or own_address.ip not in pair.local)
 
 
 def needed_addresses(
-    network: model.Network, supported: Collection[str], plane: model.Plane, found: PairsOf
+    network: model.Network, supported: Collection[str], plane: model.Plane, pairs_of: PairsOf
 ) -> frozenset[str]:
     """Addresses that the gateway's namespace must have for the selectors of its `supported` connections.
 
@@ -141,5 +141,5 @@ def needed_addresses(
     """
     if plane == "kernel":
         return frozenset()
-    nets = {net for connection_id in supported for net in uncovered(network, found[connection_id])}
+    nets = {net for connection_id in supported for net in uncovered(network, pairs_of[connection_id])}
     return frozenset(str(net[0]) for net in nets)

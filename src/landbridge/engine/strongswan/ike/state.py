@@ -149,17 +149,17 @@ def configuration(children: Iterable[str], secrets: Iterable[str]) -> str:
 
 
 def by_connection(sas: Iterable[IkeSa]) -> defaultdict[str, list[IkeSa]]:
-    found: defaultdict[str, list[IkeSa]] = defaultdict(list)
+    by_name: defaultdict[str, list[IkeSa]] = defaultdict(list)
     for sa in sas:
         if sa.name != UNNAMED:
-            found[sa.name].append(sa)
-    return found
+            by_name[sa.name].append(sa)
+    return by_name
 
 
 def parse_sas(messages: list[dict[str, Any]]) -> tuple[IkeSa, ...]:
     """Reads `list-sas`: the IKE SAs, oldest first."""
-    found = [_ike_sa(name, sa) for message in messages for name, sa in message.items()]
-    return tuple(sorted(found, key=lambda sa: int(sa.unique_id)))
+    parsed = [_ike_sa(name, sa) for message in messages for name, sa in message.items()]
+    return tuple(sorted(parsed, key=lambda sa: int(sa.unique_id)))
 
 
 def _ike_sa(name: str, sa: dict[str, Any]) -> IkeSa:

@@ -105,13 +105,13 @@ class ViciSession:
 
     def _answer(self, step: steps.CharonRequest) -> CommandException | None:
         """The first error of the answers to a step. The request to terminate an SA that is already gone counts as done."""
-        found = None
+        first_error = None
         for _ in requests(step):
             try:
                 vici_protocol.receive(self._transport, confirmed=False)
             except CommandException as error:
-                found = found or error
-        return None if isinstance(step, _ENDS) else found
+                first_error = first_error or error
+        return None if isinstance(step, _ENDS) else first_error
 
 
 Request = tuple[str, dict[str, Any]]

@@ -301,7 +301,7 @@ def joined_sources(learned: Iterable[tuple[str, str]]) -> frozenset[tuple[str, s
     nets: defaultdict[str, set[str]] = defaultdict(set)
     for link, net in learned:
         nets[link].add(net)
-    return frozenset((link, net) for link, each in nets.items() for net in _joined(each))
+    return frozenset((link, net) for link, link_nets in nets.items() for net in _joined(link_nets))
 
 
 def _joined(nets: Iterable[str]) -> tuple[str, ...]:

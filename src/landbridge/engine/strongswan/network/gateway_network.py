@@ -149,10 +149,10 @@ def _local_nets(desired: model.DesiredGateway, specs: list[model.DesiredConnecti
 
 def _peer_nets(specs: list[model.DesiredConnection], plane: model.Plane) -> dict[str, list[str]]:
     """Interface -> the networks behind its tunnel, the inner address of the device included."""
-    found: dict[str, list[str]] = {}
+    addresses: dict[str, list[str]] = {}
     for spec in specs:
         link, inner = tunnels.interface(spec.if_id, plane), spec.connection.tunnel_peer_address
         learns = plane == "kernel" and spec.connection.style == "bgp"
         declared = () if learns else tunnels.destinations(spec.connection)
-        found.setdefault(link, []).extend([*declared, *([str(subnets.parse_host(inner))] if inner else [])])
-    return found
+        addresses.setdefault(link, []).extend([*declared, *([str(subnets.parse_host(inner))] if inner else [])])
+    return addresses

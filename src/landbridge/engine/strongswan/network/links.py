@@ -146,9 +146,9 @@ def _wait_until_forwarding(ip: Any, end: str) -> None:
     """
     deadline = time.monotonic() + PORT_TIMEOUT
     while time.monotonic() < deadline:
-        found = namespace.link(ip, end)
+        link = namespace.link(ip, end)
         path = ("IFLA_LINKINFO", "IFLA_INFO_SLAVE_DATA", "IFLA_BRPORT_STATE")
-        if found is None or found.get_nested(*path) in (None, _FORWARDING):
+        if link is None or link.get_nested(*path) in (None, _FORWARDING):
             break
         time.sleep(0.005)
 
@@ -226,10 +226,10 @@ def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[
 
 
 def _index(read: netlink.Reader, link: str) -> int:
-    found = read.link(name=link)
-    if found is None:
+    observed = read.link(name=link)
+    if observed is None:
         raise OSError(errno.ENODEV, "no such interface", link)
-    return found.ifindex
+    return observed.ifindex
 
 
 def _add_host_routes(ip: Any, end: str, outer: list[str]) -> None:

@@ -29,7 +29,7 @@ def look(gateway_id: str, underlay: str | None, *, nat: bool, foreign: bool) -> 
     """
     name, owner = names.namespace(gateway_id), names.short(gateway_id)
     exists = not foreign and namespace.exists(name)
-    inside, found = namespace.look(name, _look_inside) if exists else (_Inside(), dict[str, Any]())
+    inside, fields = namespace.look(name, _look_inside) if exists else (_Inside(), dict[str, Any]())
     outside = namespace.look(underlay, lambda read: _look_in_underlay(read, gateway_id, inside))
     return NetworkState(
         namespace=exists,
@@ -39,13 +39,13 @@ def look(gateway_id: str, underlay: str | None, *, nat: bool, foreign: bool) -> 
         rules=inside.rules,
         nat_table=namespace.inside(underlay, lambda _: nftables.look(owner)) if nat else None,
         **outside,
-        **found,
+        **fields,
     )
 
 
 def _look_inside(read: netlink.Reader) -> tuple[_Inside, dict[str, Any]]:
     snapshot = read.snapshot(without=links.CHARON_TABLE)
-    found = {
+    fields = {
         "filter_table": nftables.look(),
         "refused": nftables.refused(),
         "seen": nftables.seen(),
@@ -56,7 +56,7 @@ def _look_inside(read: netlink.Reader) -> tuple[_Inside, dict[str, Any]]:
         "learned_routes": _learned_routes(snapshot),
         "learned_sources": nftables.learned_sources(),
     }
-    return _links_inside(snapshot), found
+    return _links_inside(snapshot), fields
 
 
 def _learned_routes(snapshot: netlink.Snapshot) -> frozenset[tuple[str, str]]:
@@ -74,7 +74,7 @@ def _links_inside(snapshot: netlink.Snapshot) -> _Inside:
     named = {link.name: link for link in snapshot.links}
     by_number = {link.ifindex: link.name for link in snapshot.links}
     ruled = {rule.source for rule in snapshot.rules if rule.priority == links.RULE_FROM_UPLINK_ADDRESS}
-    found = {(by_number.get(address.link, ""), address.text) for address in snapshot.addresses}
+    addresses = {(by_number.get(address.link, ""), address.text) for address in snapshot.addresses}
     uplink, vpc_link = named.get("wan"), named.get("lan")
     return _Inside(
         uplink=(uplink.kind, uplink.parent) if uplink else None,
@@ -83,7 +83,7 @@ def _links_inside(snapshot: netlink.Snapshot) -> _Inside:
         uplink_mtu=uplink.mtu if uplink else 1500,
         vpc_link=(vpc_link.kind, vpc_link.parent) if vpc_link else None,
         vpc_link_up=vpc_link is not None and vpc_link.up,
-        addresses=frozenset((link, address) for link, address in found if _is_ours(link, address, ruled)),
+        addresses=frozenset((link, address) for link, address in addresses if _is_ours(link, address, ruled)),
         rules=links.own_rules(snapshot.rules),
     )
 

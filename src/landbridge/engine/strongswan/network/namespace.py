@@ -128,10 +128,10 @@ def link(ip: Any, ifname: str) -> Any:
 
 
 def index(ip: Any, ifname: str) -> int:
-    found = link(ip, ifname)
-    if found is None:
+    index = link(ip, ifname)
+    if index is None:
         raise OSError(errno.ENODEV, "no such interface", ifname)
-    return int(found["index"])
+    return int(index["index"])
 
 
 @contextlib.contextmanager

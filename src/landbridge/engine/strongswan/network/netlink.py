@@ -125,8 +125,8 @@ class Reader:
     def link(self, *, name: str = "", ifindex: int = 0) -> Link | None:
         """Finds a link by its name or its index; None when there is none."""
         named = _attribute(3, name.encode() + b"\0") if name else b""
-        found = self._request(_LINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0) + named + _NO_COUNTERS, _NO_LINK)
-        return _link(found) if found else None
+        answer = self._request(_LINK, struct.pack("=BxHiII", 0, 0, ifindex, 0, 0) + named + _NO_COUNTERS, _NO_LINK)
+        return _link(answer) if answer else None
 
     def addresses(self) -> list[Address]:
         return [_address(body) for body in self.dump(_ADDRESS, _family(8))]
@@ -136,26 +136,26 @@ class Reader:
 
     def routes(self, *, without: int = 0) -> list[Route]:
         """All routes but those of the table `without` and of the kernel's table `local`. Learned routes are always among them."""
-        found = self.dump(_ROUTE, _family(12))
+        messages = self.dump(_ROUTE, _family(12))
         left_out = (
             _LOCAL_TABLE,
             without,
         )  # the table's low byte stands in the head: a thousand are passed by in a millisecond
-        return [_route(body) for body in found if body[4] not in left_out or _is_learned(body)]
+        return [_route(body) for body in messages if body[4] not in left_out or _is_learned(body)]
 
     def output_link(self, address: str) -> int:
         """Index of the link through which packets for the address leave; 0 when they cannot leave."""
         asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
-        found = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
-        return _route(found).link if found else 0
+        answer = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
+        return _route(answer).link if answer else 0
 
     def route_get(self, address: str) -> tuple[Route, bool] | None:
         """The route that packets for the address take, with the block that it is for, and whether they stay on this machine; None
         when they cannot go.
         """
         asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, _WHOLE_ROUTE)
-        found = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
-        return (_route(found), found[7] == _LOCAL) if found else None
+        answer = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
+        return (_route(answer), answer[7] == _LOCAL) if answer else None
 
     def ensure_address(self, link: int, host: str, length: int) -> None:
         """The address may exist already. pyroute2 would be slow for a thousand addresses, or while somebody waits for a tunnel."""
@@ -169,36 +169,36 @@ class Reader:
     def _request(self, kind: int, body: bytes, nothing: tuple[int, ...]) -> bytes | None:
         """Sends one request and returns the answer; None when the answer is one of the errors in `nothing`."""
         self._send(kind, 0, body)
-        (answered, _, found), *_ = _messages(self._socket.recv(1 << 16))
+        (answered, _, content), *_ = _messages(self._socket.recv(1 << 16))
         if answered != _ERROR:
-            return found
-        if _code(found) not in nothing:
-            raise OSError(_code(found), os.strerror(_code(found)))
+            return content
+        if _code(content) not in nothing:
+            raise OSError(_code(content), os.strerror(_code(content)))
         return None
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """The bodies of the messages that answer a question for a whole list."""
         for _ in range(_ATTEMPTS):
             self._send(kind, _DUMP, body)
-            found, is_whole = self._list()
+            messages, is_whole = self._list()
             if is_whole:
                 break
-        return found
+        return messages
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
         self._socket.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | flags, 0, 0) + body)
 
     def _list(self) -> tuple[list[bytes], bool]:
-        found: list[bytes] = []
+        messages: list[bytes] = []
         interrupted = 0
         while True:
             for kind, flags, body in _messages(self._socket.recv(1 << 18)):
                 interrupted |= flags & _INTERRUPTED
                 if kind == _DONE:
-                    return found, not interrupted
+                    return messages, not interrupted
                 if kind == _ERROR:
                     raise OSError(_code(body), os.strerror(_code(body)))
-                found.append(body)
+                messages.append(body)
 
 
 def firewall_generation() -> tuple[int, int]:
@@ -225,9 +225,9 @@ def firewall_tables(is_wanted: Callable[[str], object]) -> dict[tuple[str, str],
     """
     with Reader(_NETFILTER) as read:
         listed = [(body[0], _attributes(body, 4)[1]) for body in read.dump(_TABLES, bytes(4))]
-        wanted = [one for one in listed if is_wanted(_string(one[1]))]
+        wanted = [table for table in listed if is_wanted(_string(table[1]))]
         chains = read.dump(_CHAINS, bytes(4)) if wanted else []
-        return {(_FAMILIES[one[0]], _string(one[1])): _chains(read, one, chains) for one in wanted}
+        return {(_FAMILIES[table[0]], _string(table[1])): _chains(read, table, chains) for table in wanted}
 
 
 def _chains(read: Reader, table: tuple[int, bytes], listed: list[bytes]) -> Chains:
@@ -235,7 +235,7 @@ def _chains(read: Reader, table: tuple[int, bytes], listed: list[bytes]) -> Chai
     rules = read.dump(_RULES, bytes([family, 0, 0, 0]) + _attribute(1, name))
     count = Counter(_attributes(body, 4)[2] for body in rules)
     chains = [_attributes(body, 4) for body in listed if body[0] == family]
-    return {_string(one[3]): (_policy(one.get(5)), count[one[3]]) for one in chains if one[1] == name}
+    return {_string(chain[3]): (_policy(chain.get(5)), count[chain[3]]) for chain in chains if chain[1] == name}
 
 
 def _policy(value: bytes | None) -> str | None:
@@ -253,7 +253,7 @@ def set_elements(table: str, name: str) -> list[SetElement]:
     """The elements of a set of an nftables table (family inet) in the calling thread's namespace; none where there is no such set."""
     named = _attribute(1, table.encode() + b"\0") + _attribute(2, name.encode() + b"\0")
     head = struct.pack("=BBH", _INET, 0, 0)
-    found: list[SetElement] = []
+    elements: list[SetElement] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as asking:
         asking.settimeout(TIMEOUT)
         length = _HEADER.size + len(head) + len(named)
@@ -263,8 +263,8 @@ def set_elements(table: str, name: str) -> list[SetElement]:
                 if kind == _ERROR and _code(body) != errno.ENOENT:
                     raise OSError(_code(body), os.strerror(_code(body)))
                 if kind in (_DONE, _ERROR):
-                    return found
-                found += map(_set_element, _each(_attributes(body, 4).get(3, b"")))
+                    return elements
+                elements += map(_set_element, _each(_attributes(body, 4).get(3, b"")))
 
 
 def _each(listed: bytes) -> Iterator[bytes]:
@@ -278,10 +278,10 @@ def _each(listed: bytes) -> Iterator[bytes]:
 
 def _set_element(body: bytes) -> SetElement:
     """Key and expression are nested; of a counter, the second attribute is the number of packets."""
-    found = _attributes(body, 0)
-    expression = _attributes(found.get(7, b""), 0)
+    attributes = _attributes(body, 0)
+    expression = _attributes(attributes.get(7, b""), 0)
     counted = _attributes(expression.get(2, b""), 0) if _string(expression.get(1)) == "counter" else {}
-    return SetElement(_attributes(found[1], 0)[1], int.from_bytes(counted.get(2, b""), "big"))
+    return SetElement(_attributes(attributes[1], 0)[1], int.from_bytes(counted.get(2, b""), "big"))
 
 
 def _family(size: int) -> bytes:
@@ -307,50 +307,50 @@ def _code(body: bytes) -> int:
 
 def _attributes(body: bytes, at: int) -> dict[int, bytes]:
     """Kind -> value of the attributes from `at` on. The upper two bits of a kind are flags."""
-    found = {}
+    attributes = {}
     end = len(body)
     while at < end:
         length, kind = _ATTRIBUTE.unpack_from(body, at)
-        found[kind & 0x3FFF] = body[at + 4 : at + length]
+        attributes[kind & 0x3FFF] = body[at + 4 : at + length]
         at += length + 3 & ~3
-    return found
+    return attributes
 
 
 def _link(body: bytes) -> Link:
     ifindex, flags = struct.unpack_from("=iI", body, 4)
-    found = _attributes(body, 16)
-    kind = _attributes(found[18], 0).get(1, b"") if 18 in found else b""
+    attributes = _attributes(body, 16)
+    kind = _attributes(attributes[18], 0).get(1, b"") if 18 in attributes else b""
     return Link(
         ifindex=ifindex,
-        name=_string(found.get(3)),
+        name=_string(attributes.get(3)),
         kind=_string(kind),
         up=bool(flags & 1),
-        mtu=_number(found.get(4)),
-        parent=_number(found.get(5)),
-        master=_number(found.get(10)),
-        alias=_string(found.get(20)),
+        mtu=_number(attributes.get(4)),
+        parent=_number(attributes.get(5)),
+        master=_number(attributes.get(10)),
+        alias=_string(attributes.get(20)),
     )
 
 
 def _address(body: bytes) -> Address:
-    found = _attributes(body, 8)
-    return Address(int.from_bytes(body[4:8], sys.byteorder), _net(found.get(2), body[1]))
+    attributes = _attributes(body, 8)
+    return Address(int.from_bytes(body[4:8], sys.byteorder), _net(attributes.get(2), body[1]))
 
 
 def _route(body: bytes) -> Route:
-    found = _attributes(body, 12)
-    metrics = _attributes(found[8], 0) if 8 in found else {}
-    link = _number(found.get(4))
+    attributes = _attributes(body, 12)
+    metrics = _attributes(attributes[8], 0) if 8 in attributes else {}
+    link = _number(attributes.get(4))
     return Route(
-        table=_number(found.get(15)) or body[4],
-        net=_net(found.get(1), body[1]),
-        gateway=socket.inet_ntoa(found[5]) if 5 in found else "",
+        table=_number(attributes.get(15)) or body[4],
+        net=_net(attributes.get(1), body[1]),
+        gateway=socket.inet_ntoa(attributes[5]) if 5 in attributes else "",
         link=link,
-        metric=_number(found.get(6)),
+        metric=_number(attributes.get(6)),
         protocol=body[5],
         learned=_is_learned(body),
         mtu=_number(metrics.get(2)),
-        links=tuple(_next_hops(found.get(9, b""))),
+        links=tuple(_next_hops(attributes.get(9, b""))),
     )
 
 
@@ -368,13 +368,13 @@ def _is_learned(body: bytes) -> bool:
 
 
 def _rule(body: bytes) -> Rule:
-    found = _attributes(body, 12)
+    attributes = _attributes(body, 12)
     return Rule(
-        priority=_number(found.get(6)),
-        source=_net(found.get(2), body[2]),
-        destination=_net(found.get(1), body[1]),
-        incoming=_string(found.get(3)),
-        table=_number(found.get(15)) or body[4],
+        priority=_number(attributes.get(6)),
+        source=_net(attributes.get(2), body[2]),
+        destination=_net(attributes.get(1), body[1]),
+        incoming=_string(attributes.get(3)),
+        table=_number(attributes.get(15)) or body[4],
     )
 
 

@@ -37,8 +37,8 @@ def _additions(name: str, learned: Iterable[tuple[str, str]]) -> Iterator[str]:
     nets: defaultdict[str, list[str]] = defaultdict(list)
     for link, net in sorted(learned):
         nets[link].append(net)
-    for link, each in nets.items():
-        yield f"add element inet {name} {firewall.learned_set(link)} {{ {', '.join(each)} }}"
+    for link, link_nets in nets.items():
+        yield f"add element inet {name} {firewall.learned_set(link)} {{ {', '.join(link_nets)} }}"
 
 
 def learned_sources() -> frozenset[tuple[str, str]]:
@@ -50,13 +50,13 @@ def learned_sources() -> frozenset[tuple[str, str]]:
 def _read_learned(generation: tuple[int, int]) -> frozenset[tuple[str, str]]:
     """Reads the sets with a process of `nft`, once for each generation (see `_read`)."""
     tables = [(kind, name) for (kind, name), shape in _read(generation, "").items() if " bgp None " in shape]
-    found = [entry["set"] for table in tables for entry in _nft_json("list", "table", *table) if "set" in entry]
+    sets = [entry["set"] for table in tables for entry in _nft_json("list", "table", *table) if "set" in entry]
     prefix = firewall.learned_set("")
     return frozenset(
-        (each["name"].removeprefix(prefix), net)
-        for each in found
-        if each["name"].startswith(prefix)
-        for element in each.get("elem", ())
+        (nft_set["name"].removeprefix(prefix), net)
+        for nft_set in sets
+        if nft_set["name"].startswith(prefix)
+        for element in nft_set.get("elem", ())
         for net in _nets(element)
     )
 
@@ -99,14 +99,20 @@ class Refused(NamedTuple):
 def refused() -> tuple[Refused, ...]:
     """The ICMP errors that the table of the calling thread's namespace remembers."""
     return tuple(
-        Refused(_link(one.key), _address(one.key, 16), _address(one.key, 24), code=one.key[20], packets=one.packets)
-        for one in _elements_of("refused")
+        Refused(
+            _link(element.key),
+            _address(element.key, 16),
+            _address(element.key, 24),
+            code=element.key[20],
+            packets=element.packets,
+        )
+        for element in _elements_of("refused")
     )
 
 
 def seen() -> tuple[tuple[str, str], ...]:
     """(link, source) of packets from tunnels: a sample of the last minutes."""
-    return tuple((_link(one.key), _address(one.key, 16)) for one in _elements_of("seen"))
+    return tuple((_link(element.key), _address(element.key, 16)) for element in _elements_of("seen"))
 
 
 def _elements_of(name: str) -> Iterator[netlink.SetElement]:

@@ -54,7 +54,7 @@ def plan_shared_routes(
     moves. No steps for a gateway without shared routes.
     """
     whole = {tunnel.if_id for tunnel in current.tunnels.values() if tunnel.whole}
-    first = current.shared_routes | {one for one in desired if whole.issuperset(one[1])}
+    first = current.shared_routes | {route for route in desired if whole.issuperset(route[1])}
     is_added = first != current.shared_routes or (desired and first and not current.hashes_ports)
     return (
         [steps.EnsureSharedRoutes(first)] if is_added else [],

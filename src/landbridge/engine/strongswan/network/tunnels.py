@@ -240,12 +240,12 @@ def preferred_priorities(current: Iterable[Tunnel]) -> dict[tuple[str, str], int
     """(source, destination) -> the priority of the rule that its traffic takes, of all tunnels in a namespace; with no source, the
     metric of the route.
     """
-    found: dict[tuple[str, str], int] = {}
+    metrics: dict[tuple[str, str], int] = {}
     for tunnel in current:
         by_route = ((metric, "", net) for net, metric in tunnel.routes)
         for rank, source, net in (*by_route, *tunnel.pairs):
-            found[source, net] = min(rank, found.get((source, net), rank))
-    return found
+            metrics[source, net] = min(rank, metrics.get((source, net), rank))
+    return metrics
 
 
 def shared_routes(desired: Iterable[Tunnel]) -> frozenset[SharedRoute]:
@@ -278,8 +278,8 @@ def destinations_carried(
 
 
 def _leads_by_route(metric: int) -> bool:
-    found = RouteMetric.unpack(metric)
-    return not found.down and not found.by_rule
+    unpacked = RouteMetric.unpack(metric)
+    return not unpacked.down and not unpacked.by_rule
 
 
 def is_ranked_down(current: Tunnel) -> bool:

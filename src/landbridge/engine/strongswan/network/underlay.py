@@ -73,8 +73,8 @@ def check_free(read: netlink.Reader, outer: Iterable[str]) -> None:
 
 def _is_ours(read: netlink.Reader, link: int) -> bool:
     """Whether the route is ours. Another gateway's counts too: that gateway no longer has the address, since the store gives an address to one."""
-    found = read.link(ifindex=link) if link else None
-    return found is not None and names.is_uplink_peer(found.name)
+    observed = read.link(ifindex=link) if link else None
+    return observed is not None and names.is_uplink_peer(observed.name)
 
 
 def _host(address: str) -> str:

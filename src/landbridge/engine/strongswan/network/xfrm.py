@@ -176,26 +176,26 @@ def _shared_routes(
     }
 
 
-def _if_ids(found: list[netlink.Link]) -> dict[int, int]:
+def _if_ids(links: list[netlink.Link]) -> dict[int, int]:
     """Index of a tunnel's interface -> its `if_id`."""
-    return {link.ifindex: int(link.name[1:]) for link in found if _NAME.fullmatch(link.name)}
+    return {link.ifindex: int(link.name[1:]) for link in links if _NAME.fullmatch(link.name)}
 
 
 def _our_routes(routes: list[netlink.Route]) -> defaultdict[int, list[netlink.Route]]:
     """Interface -> the routes of the main table that we added, in this version or an older one."""
-    found: defaultdict[int, list[netlink.Route]] = defaultdict(list)
+    routes_of: defaultdict[int, list[netlink.Route]] = defaultdict(list)
     for route in routes:
         if route.table == links.MAIN_TABLE and route.protocol in _OUR_PROTOCOLS and not route.learned:
-            found[route.link].append(route)
-    return found
+            routes_of[route.link].append(route)
+    return routes_of
 
 
 def _pairs(rules: list[netlink.Rule]) -> defaultdict[int, set[tuple[int, str, str]]]:
     """Table -> (priority, source, destination)."""
-    found: defaultdict[int, set[tuple[int, str, str]]] = defaultdict(set)
+    routes: defaultdict[int, set[tuple[int, str, str]]] = defaultdict(set)
     for rule in rules:
-        found[rule.table].add((rule.priority, rule.source, rule.destination))
-    return found
+        routes[rule.table].add((rule.priority, rule.source, rule.destination))
+    return routes
 
 
 def learned_mtus(snapshot: netlink.Snapshot) -> dict[str, int]:
