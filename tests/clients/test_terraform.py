@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from lab import gm_certificates
 from tests.clients.conftest import BUILT, HERE
 from tests.docs import pages
 
@@ -151,6 +152,19 @@ def test_everything_is_made_read_changed_imported_and_destroyed(configured: Call
     assert terraform.apply() == {"added": 0, "changed": 2, "destroyed": 0}
     terraform.nothing_to_do()
     assert terraform.output("made") == made
+
+
+@pytest.mark.timeout(3600)
+def test_a_gm_gateway_a_gateway_at_a_router_and_a_reset(configured: Callable[[str], Terraform], tmp_path: Path):
+    terraform = configured("rest")
+    certificates = gm_certificates.gateway(tmp_path)
+    terraform.change({"certificates": certificates})
+    assert terraform.apply() == {"added": 5, "changed": 0, "destroyed": 0}
+    terraform.nothing_to_do()
+    assert terraform.output("certificate") == "BOUND"
+    terraform.change({"certificates": certificates, "certificate_name": "second"})
+    assert terraform.apply() == {"added": 0, "changed": 1, "destroyed": 0}
+    terraform.nothing_to_do()
 
 
 @pytest.mark.timeout(3600)
