@@ -16,6 +16,7 @@ import pytest
 from vici.protocol import Packet
 
 from lab import sites
+from landbridge.engine.strongswan import daemon
 from landbridge.engine.strongswan.ike import attempts, silences, state, unanswered_requests, vici_events, vici_protocol
 
 REFUSED = {
@@ -237,7 +238,19 @@ def test_a_charon_is_told_to_open_a_log_anew_that_somebody_moved_or_deleted(ears
     ears.subscription.log.close()
 
 
-def test_a_charon_is_told_to_make_a_log_that_is_missing_from_the_beginning(ears: Ears, tmp_path: Path):
-    ears.subscription.folder = tmp_path
-    ears.pass_time(vici_events.KEEP_UP_PAUSE)
-    assert b"reload-settings" in _requests(ears.charon)
+def test_a_charon_is_told_once_to_make_a_log_that_is_missing(
+    ears: Ears, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(daemon.Daemon, "connect", lambda *_: ours)
+    with ours, theirs, selectors.DefaultSelector() as selector:
+        ears.watcher._listen(selector, "g", tmp_path)
+        ears.subscription = ears.watcher._subscriptions["g"]
+        ears.subscription.ask_at = math.inf
+        ears.pass_time(3 * vici_events.KEEP_UP_PAUSE)
+        assert _requests(theirs).count(b"reload-settings") == 1
+        assert ears.subscription.log is None
+        (tmp_path / "charon.log").touch()
+        ears.pass_time(vici_events.KEEP_UP_PAUSE)
+        assert ears.subscription.log is not None
+        ears.subscription.log.close()

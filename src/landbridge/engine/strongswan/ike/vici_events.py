@@ -268,7 +268,12 @@ class Watcher:
 
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
         subscription = _Subscription(gateway_id, folder, connection := charon.CHARON.connect(folder))
-        _open_log(subscription)
+        try:
+            subscription.log = log_file.LogFile(folder)
+        except FileNotFoundError:
+            _request_new_log(subscription)
+        except OSError as error:
+            log.debug("gateway %s: the log of its charon is not read: %s", gateway_id, error)
         subscription.log_events = subscription.log is None or not charon.names_ike_sas(folder)
         transport = vici_protocol.Transport(connection)
         try:
@@ -333,7 +338,8 @@ class Watcher:
     def _keep_up_with_logs(self) -> None:
         for subscription in self._subscriptions.values():
             if subscription.log is None:
-                _open_log(subscription)
+                with contextlib.suppress(OSError):
+                    subscription.log = log_file.LogFile(subscription.folder)
             self._read_log(subscription, log_file.LogFile.keep_up)
             if subscription.log and subscription.log.is_replaced:
                 _request_new_log(subscription)
@@ -377,16 +383,6 @@ class Watcher:
             self._call_within(subscription.gateway_id, DEBOUNCE)
         else:  # a look that is due before says nothing of the lines that come until then
             self.call_after(subscription.gateway_id, after_pause - now)
-
-
-def _open_log(subscription: _Subscription) -> None:
-    """Opens the log if there is one. charon may write to one that somebody deleted."""
-    try:
-        subscription.log = log_file.LogFile(subscription.folder)
-    except FileNotFoundError:
-        _request_new_log(subscription)
-    except OSError as error:
-        log.debug("gateway %s: the log of its charon is not read: %s", subscription.gateway_id, error)
 
 
 def _request_new_log(subscription: _Subscription) -> None:
