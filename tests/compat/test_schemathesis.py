@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from schemathesis import engine
 from schemathesis.engine import events
 
-pytestmark = pytest.mark.timeout(600)
+# With coverage the requests cost twice as much processor time, and other tests run the same lines.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.no_cover]
 #: Requests of one operation that are made at random; those that try one thing at a time come besides.
 EXAMPLES = 3
 #: They succeed when they find what is wrong.
