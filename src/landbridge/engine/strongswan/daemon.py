@@ -220,5 +220,12 @@ class Daemon:
     def _process(self, folder: Path) -> int:
         """A pidfd of whoever listens on the socket: a pid alone may be another process's by the time it is used."""
         with self.connect(folder) as connection:
-            credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            return os.pidfd_open(struct.unpack("3i", credentials)[0])
+            return os.pidfd_open(listener(connection))
+
+
+def listener(connection: socket.socket) -> int:
+    """The pid of whoever listens at the other end."""
+    pid: int = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[
+        0
+    ]
+    return pid

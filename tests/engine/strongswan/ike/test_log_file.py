@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -165,6 +166,17 @@ def test_a_log_that_is_gone_for_good_is_said(path: Path, log: log_file.LogFile):
     assert log.keep_up() == []
     with pytest.raises(FileNotFoundError):
         log.keep_up()
+
+
+def test_a_file_is_the_log_of_the_process_that_writes_to_it(path: Path, log: log_file.LogFile):
+    with path.open("a") as out, subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=out) as writer:
+        assert log.is_open_in(writer.pid)
+        path.rename(path.with_name("moved"))
+        path.touch()
+        with contextlib.closing(log_file.LogFile(path.parent)) as another:
+            assert not another.is_open_in(writer.pid)
+            assert log.is_open_in(writer.pid)
+        writer.communicate()
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/null")])

@@ -3,8 +3,10 @@
 import contextlib
 import itertools
 import math
+import os
 import selectors
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -254,3 +256,22 @@ def test_a_charon_is_told_once_to_make_a_log_that_is_missing(
         ears.pass_time(vici_events.KEEP_UP_PAUSE)
         assert ears.subscription.log is not None
         ears.subscription.log.close()
+
+
+def test_the_lines_of_a_charon_that_writes_to_another_file_come_as_events(
+    ears: Ears, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Somebody moved its log while the service was not there."""
+    (tmp_path / "strongswan.conf").write_text("ike_name = yes")
+    (tmp_path / "charon.log").touch()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as elsewhere, selectors.DefaultSelector() as selector:
+        for pid, as_events in ((os.getpid(), False), (elsewhere.pid, True)):
+            ours, theirs = socket.socketpair()
+            monkeypatch.setattr(daemon.Daemon, "connect", lambda *_, ours=ours: ours)
+            monkeypatch.setattr(daemon, "listener", lambda _, pid=pid: pid)
+            with ours, theirs:
+                ears.watcher._listen(selector, "g", tmp_path)
+                requests = _requests(theirs)
+                assert (b"reload-settings" in requests, b"log" in requests) == (as_events, as_events)
+                ears.watcher._drop(selector, ears.watcher._subscriptions["g"])
+        elsewhere.communicate()

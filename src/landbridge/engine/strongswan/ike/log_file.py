@@ -54,6 +54,15 @@ class LogFile:
     def close(self) -> None:
         self._file.close()
 
+    def is_open_in(self, pid: int) -> bool:
+        """Whether the process has this file open. A process that writes to another file of this name does not. Raises OSError."""
+        ours = os.fstat(self._file.fileno())
+        for each in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(each.stat(), ours):
+                    return True
+        return False
+
     def lines(self) -> list[Line]:
         """What was added since the last call. Raises OSError."""
         lines = []

@@ -269,7 +269,7 @@ class Watcher:
     def _listen(self, selector: selectors.BaseSelector, gateway_id: str, folder: Path) -> None:
         subscription = _Subscription(gateway_id, folder, connection := charon.CHARON.connect(folder))
         try:
-            subscription.log = log_file.LogFile(folder)
+            subscription.log = _open_log(folder, daemon.listener(connection))
         except FileNotFoundError:
             _request_new_log(subscription)
         except OSError as error:
@@ -383,6 +383,18 @@ class Watcher:
             self._call_within(subscription.gateway_id, DEBOUNCE)
         else:  # a look that is due before says nothing of the lines that come until then
             self.call_after(subscription.gateway_id, after_pause - now)
+
+
+def _open_log(folder: Path, pid: int) -> log_file.LogFile:
+    """Raises OSError: FileNotFoundError when the charon with this pid writes to a file that somebody moved or deleted."""
+    opened = log_file.LogFile(folder)
+    try:
+        if opened.is_open_in(pid):
+            return opened
+        raise FileNotFoundError(f"charon does not write to the log in {folder}")
+    except OSError:
+        opened.close()
+        raise
 
 
 def _request_new_log(subscription: _Subscription) -> None:
