@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huaweicloudsdkvpn import v5
 
 from lab import demo, sites, two_networks
 
@@ -50,17 +51,17 @@ def _carries(world: sites.World) -> None:
 
 def _another_connection(client: Any) -> str:
     """On the only gateway; its device answers nobody."""
-    (gateway,) = client.list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
-    peer = demo.v5.CreateCgwRequestBodyContent(id_value="198.51.100.77")
-    body = demo.v5.CreateCgwRequestBody(customer_gateway=peer)
-    wish = demo.v5.CreateVpnConnectionRequestBodyContent(
+    (gateway,) = client.list_vgws(v5.ListVgwsRequest()).vpn_gateways
+    peer = v5.CreateCgwRequestBodyContent(id_value="198.51.100.77")
+    body = v5.CreateCgwRequestBody(customer_gateway=peer)
+    wish = v5.CreateVpnConnectionRequestBodyContent(
         vgw_id=gateway.id,
         vgw_ip=gateway.eip1.id,
-        cgw_id=client.create_cgw(demo.v5.CreateCgwRequest(body=body)).customer_gateway.id,
+        cgw_id=client.create_cgw(v5.CreateCgwRequest(body=body)).customer_gateway.id,
         peer_subnets=["192.168.55.0/24"],
         psk=demo.PSK,
     )
-    request = demo.v5.CreateVpnConnectionRequest(body=demo.v5.CreateVpnConnectionRequestBody(vpn_connection=wish))
+    request = v5.CreateVpnConnectionRequest(body=v5.CreateVpnConnectionRequestBody(vpn_connection=wish))
     return str(client.create_vpn_connection(request).vpn_connection.id)
 
 

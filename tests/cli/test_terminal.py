@@ -130,7 +130,7 @@ def test_a_terminal_has_a_table_with_colours_and_a_pipe_has_whole_lines(
     assert row.index("ACTIVE") == head.index("STATUS")
     assert re.search(r"(\d+ [sm] ago|now)", row)
     with _piped(environment, "connection", "list") as piped:
-        (line,) = (piped.stdout or ()).readlines()  # type: ignore[union-attr]
+        (line,) = (piped.stdout or ()).readlines()
     assert "\x1b" not in line
     assert len(line.rstrip("\n").split("\t")) == 7
     plain = terminal("status", NO_COLOR="1")

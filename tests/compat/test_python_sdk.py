@@ -1,5 +1,6 @@
 """The official Python SDK, unmodified, against a server process: every operation, every kind of error, the page's examples."""
 
+import functools
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -428,7 +429,7 @@ def test_a_wrong_secret_is_401(server: Any, keys: Any):
     key = keys.make(project, "admin")
     for access_key, secret in ((key.access_key, "wrong"), ("NOBODY", key.secret_key.reveal())):
         client = _client(server, access_key, secret, project)
-        error = _error(lambda client=client: client.list_vgws(v5.ListVgwsRequest()))
+        error = _error(functools.partial(client.list_vgws, v5.ListVgwsRequest()))
         assert (error.status_code, error.error_code) == (401, "APIGW.0301")
         assert error.request_id
 

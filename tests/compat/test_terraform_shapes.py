@@ -1,5 +1,6 @@
 """A whole life of each resource as the two Terraform families drive it: apply, plan, change, destroy; and what they print."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -395,7 +396,7 @@ def test_terraform_prints_what_is_in_the_way_of_a_delete(client: Client):
     gateway, peer = client.gateway(), client.customer_gateway()
     made = client.connection(gateway, peer)
     for path in (f"vpn-gateways/{gateway['id']}", f"customer-gateways/{peer['id']}"):
-        text = _printed(lambda path=path: client.call("DELETE", path))
+        text = _printed(functools.partial(client.call, "DELETE", path))
         assert text.startswith("Bad request with: ")
         assert made["id"] in text
 
@@ -421,7 +422,7 @@ def test_terraform_prints_within_200_characters_why_it_is_forbidden(client: Clie
     at = f"/v5/{client.project_id}/customer-gateways"
     for stranger in (provider(client.family, "reader", client.project_id), provider(client.family)):
         refused = stranger.raw("POST", at, {"customer_gateway": CUSTOMER_GATEWAY})
-        text = _printed(lambda stranger=stranger: stranger.call("POST", at, {"customer_gateway": CUSTOMER_GATEWAY}))
+        text = _printed(functools.partial(stranger.call, "POST", at, {"customer_gateway": CUSTOMER_GATEWAY}))
         assert text.startswith("Action forbidden: ")
         assert "VPN.0003" in text
         assert refused.json["error_msg"] in text

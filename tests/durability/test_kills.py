@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +80,7 @@ class Site:
             return self._server
 
 
-def _work(caller: int, gateway: Any) -> Iterator[Wish]:
+def _work(caller: int, gateway: Any) -> Generator[Wish, Any, None]:
     """Creates and deletes of customer gateways and connections without end. What is sent in is the answer."""
     for number in itertools.count(caller, CALLERS):
         made = yield Wish("POST", "customer-gateways", peer(2 * number), f"peer-{2 * number}")

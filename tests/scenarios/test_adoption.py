@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from huaweicloudsdkvpn import v5
 
 from lab import cycles, demo, pinging, sites, two_networks
 from landbridge.engine import base
@@ -278,19 +279,19 @@ class Lab:
     def connect(self, lan: str, address: str) -> str:
         """A second connection, to a device at `address`; its id."""
         client, gateway = self.client, self.gateway()
-        known = client.list_cgws(demo.v5.ListCgwsRequest()).customer_gateways
+        known = client.list_cgws(v5.ListCgwsRequest()).customer_gateways
         peer = next((one.id for one in known if one.id_value == address), None) or _customer(client, address)
-        wish = demo.v5.CreateVpnConnectionRequestBodyContent(
+        wish = v5.CreateVpnConnectionRequestBodyContent(
             vgw_id=gateway.id, vgw_ip=gateway.eip1.id, cgw_id=peer, peer_subnets=[lan], psk=demo.PSK
         )
-        body = demo.v5.CreateVpnConnectionRequestBody(vpn_connection=wish)
-        return str(client.create_vpn_connection(demo.v5.CreateVpnConnectionRequest(body=body)).vpn_connection.id)
+        body = v5.CreateVpnConnectionRequestBody(vpn_connection=wish)
+        return str(client.create_vpn_connection(v5.CreateVpnConnectionRequest(body=body)).vpn_connection.id)
 
     def delete(self, connection_id: str) -> None:
-        self.client.delete_vpn_connection(demo.v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
+        self.client.delete_vpn_connection(v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
 
     def connections(self) -> dict[str, str]:
-        found = self.client.list_vpn_connections(demo.v5.ListVpnConnectionsRequest()).vpn_connections
+        found = self.client.list_vpn_connections(v5.ListVpnConnectionsRequest()).vpn_connections
         return {str(one.id): str(one.status) for one in found}
 
     def loaded(self) -> set[str]:
@@ -301,8 +302,8 @@ class Lab:
 
 
 def _customer(client: Any, address: str) -> str:
-    wish = demo.v5.CreateCgwRequestBodyContent(name=f"branch-{address.replace('.', '-')}", id_value=address)
-    made = client.create_cgw(demo.v5.CreateCgwRequest(body=demo.v5.CreateCgwRequestBody(customer_gateway=wish)))
+    wish = v5.CreateCgwRequestBodyContent(name=f"branch-{address.replace('.', '-')}", id_value=address)
+    made = client.create_cgw(v5.CreateCgwRequest(body=v5.CreateCgwRequestBody(customer_gateway=wish)))
     return str(made.customer_gateway.id)
 
 
@@ -418,7 +419,7 @@ def test_a_gateway_whose_name_a_foreign_namespace_has_is_made_when_that_is_gone(
         subprocess.run(["ip", "netns", "add", name], check=True)
         try:
             lab.service.start()
-            show = demo.v5.ShowVgwRequest(vgw_id=second)
+            show = v5.ShowVgwRequest(vgw_id=second)
             sites.wait_for(lambda: lab.client.show_vgw(show).vpn_gateway.status == "FAULT", "the status")
             reason = lab.service.ours(f"vpn-gateways/{second}/diagnosis")["diagnosis"]["reason"]
             assert f"the network namespace {name} is there and not ours" in reason
@@ -429,6 +430,6 @@ def test_a_gateway_whose_name_a_foreign_namespace_has_is_made_when_that_is_gone(
 
 def _second_gateway(lab: Lab) -> str:
     made = two_networks.make_gateway(lab.service)
-    show = demo.v5.ShowVgwRequest(vgw_id=made)
+    show = v5.ShowVgwRequest(vgw_id=made)
     sites.wait_for(lambda: lab.client.show_vgw(show).vpn_gateway.status == "ACTIVE", "the second gateway")
     return made

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import signal
@@ -148,7 +149,7 @@ def test_a_policy_ikev1_tunnel_has_a_child_per_destination(bench: Bench):
     [up] = bench.up(specs.connection(style="policy", peer_subnets=None, policy_rules=rules, ike_policy=ike))
     assert [child.remote_ts for child in up.children] == [(sites.LAN,), (SECOND_LAN,)]
     for host in (HOST, SECOND_HOST):
-        sites.wait_for(lambda host=host: sites.ping(bench.world.vpc_host, host), f"a ping to {host}")
+        sites.wait_for(functools.partial(sites.ping, bench.world.vpc_host, host), f"a ping to {host}")
 
 
 def test_an_aggressive_ikev1_tunnel_with_names_comes_up(bench: Bench):
@@ -233,7 +234,7 @@ def test_a_device_that_dials_in_and_asks_for_all_its_subnets_at_once_gets_every_
     assert up.missing_pairs == ()
     assert bench.plan(spec) == []
     for host in (HOST, SECOND_HOST):
-        sites.wait_for(lambda host=host: sites.ping(bench.world.vpc_host, host), f"a ping to {host}")
+        sites.wait_for(functools.partial(sites.ping, bench.world.vpc_host, host), f"a ping to {host}")
 
 
 @pytest.mark.usefixtures("impatient")

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from huaweicloudsdkvpn import v5
 
 from lab import demo, sites, two_networks
 from landbridge.engine.strongswan import names
@@ -37,7 +38,7 @@ def _gateway_diagnosis(service: demo.Service, gateway_id: str) -> dict[str, Any]
 
 
 def _delete_gateway(service: demo.Service, gateway_id: str) -> None:
-    service.client().delete_vgw(demo.v5.DeleteVgwRequest(vgw_id=gateway_id))
+    service.client().delete_vgw(v5.DeleteVgwRequest(vgw_id=gateway_id))
     sites.wait_for(lambda: len(two_networks.gateways(service)) == 1, "the other gateway to be gone")
 
 
@@ -78,7 +79,7 @@ def test_a_pause_holds_across_a_kill_and_what_was_asked_for_is_done_after_it(tun
     (gateway,) = two_networks.gateways(service)
     _landbridge(service, "pause", str(gateway.id))
     client = service.client()
-    client.delete_vpn_connection(demo.v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
+    client.delete_vpn_connection(v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
     other = two_networks.make_gateway(service)
     service.stop(signal.SIGKILL)
     service.start()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lab import engine_bench, ike_packets, sites, specs, wire
+from landbridge import model
 from landbridge.engine.strongswan import names
 from landbridge.engine.strongswan.network import namespace
 
@@ -30,7 +31,7 @@ class Bench(engine_bench.Bench):
     def __init__(self, world: sites.World) -> None:
         super().__init__(world)
         self.device = world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
-        self.connections = (specs.connection(self.device.address),)
+        self.connections: tuple[model.DesiredConnection, ...] = (specs.connection(self.device.address),)
         self.until(_fixed_are_up, *self.connections)
 
     def waits_for(self, policy: Any) -> None:

@@ -1,6 +1,7 @@
 """Real tunnels of style policy-template, on the userland data plane: devices that dial in from any address and ask for a part of their subnets."""
 
 import contextlib
+import functools
 import threading
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_a_device_gets_a_child_sa_for_each_request_inside_its_subnets(bench: Ben
     assert (remotes(up), up.routes) == (list(LANS[:2]), LANS[:2])
     assert (up.applied_generation, up.missing_pairs, bench.plan()) == (spec.generation, (), [])
     for host in HOSTS[:2]:
-        sites.wait_for(lambda host=host: sites.ping(bench.world.vpc_host, host), f"a ping to {host}")
+        sites.wait_for(functools.partial(sites.ping, bench.world.vpc_host, host), f"a ping to {host}")
     assert not sites.ping(bench.world.vpc_host, HOSTS[2], wait=1)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from huaweicloudsdkvpn import v5
 from prometheus_client.parser import text_string_to_metric_families
 
 from lab import demo, sites
@@ -217,7 +218,7 @@ def _check_timeline(timeline: list[Any]) -> None:
 def test_a_wrong_psk_is_diagnosed_by_name_until_a_tunnel_was_up_again(tunnel: Any) -> None:
     world, service, connection_id = tunnel
     device = world.devices[0]
-    (gateway,) = service.client().list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
+    (gateway,) = service.client().list_vgws(v5.ListVgwsRequest()).vpn_gateways
     wrong = sites.Tunnel(gateway=gateway.eip1.ip_address, psk="Quite-Another-1")
     device.load(wrong)
     device.swanctl("--terminate", "--ike", wrong.name, "--force")
@@ -230,7 +231,7 @@ def test_a_wrong_psk_is_diagnosed_by_name_until_a_tunnel_was_up_again(tunnel: An
     device.load(sites.Tunnel(gateway=gateway.eip1.ip_address, psk=demo.PSK))
     sites.wait_for(lambda: _active(service, connection_id), "the tunnel to come back")
     device.stop(kill=True)
-    reset = demo.v5.ResetVpnConnectionRequest(connection_id)
+    reset = v5.ResetVpnConnectionRequest(connection_id)
     service.client().reset_vpn_connection(reset)
     sites.wait_for(lambda: "does not answer" in service.diagnosis(connection_id).get("reason", ""), "another diagnosis")
 
@@ -239,27 +240,27 @@ def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any)
     world, service, connection_id = tunnel
 
     def change(**words: Any) -> None:
-        body = demo.v5.UpdateVpnConnectionRequestBody(demo.v5.UpdateVpnConnectionRequestBodyContent(**words))
-        service.client().update_vpn_connection(demo.v5.UpdateVpnConnectionRequest(connection_id, body=body))
+        body = v5.UpdateVpnConnectionRequestBody(v5.UpdateVpnConnectionRequestBodyContent(**words))
+        service.client().update_vpn_connection(v5.UpdateVpnConnectionRequest(connection_id, body=body))
 
     first = _spis(service, connection_id)
-    service.client().reset_vpn_connection(demo.v5.ResetVpnConnectionRequest(connection_id))
+    service.client().reset_vpn_connection(v5.ResetVpnConnectionRequest(connection_id))
     second = _wait_for_new_sas(service, connection_id, first, "the reset")
     change(name="renamed")
     service.stop()
     service.start()
     sites.wait_for(lambda: _active(service, connection_id), "the tunnel to be seen again")
     assert _spis(service, connection_id) == second, service.log.read_text()[-2000:]
-    change(ipsecpolicy=demo.v5.UpdateIpsecPolicy(lifetime_seconds=1800))
+    change(ipsecpolicy=v5.UpdateIpsecPolicy(lifetime_seconds=1800))
     _wait_for_new_sas(service, connection_id, second, "the update")
     sites.wait_for(lambda: sites.ping(world.vpc_host, HOST), "the ping to cross")
     client = service.client()
-    [sa] = client.list_connection_ipsec_sa(demo.v5.ListConnectionIpsecSaRequest(connection_id)).sa_infos
+    [sa] = client.list_connection_ipsec_sa(v5.ListConnectionIpsecSaRequest(connection_id)).sa_infos
     assert sa.dest_ip_cidr == "192.168.44.0/24"
 
     def told() -> bool:
         """A line that comes after the look is in the next one's report, a tick later at most."""
-        lines = client.show_vpn_connection_log(demo.v5.ShowVpnConnectionLogRequest(connection_id)).logs
+        lines = client.show_vpn_connection_log(v5.ShowVpnConnectionLogRequest(connection_id)).logs
         return any("established" in line.raw_message for line in lines)
 
     sites.wait_for(told, "the log to tell of it")
@@ -268,10 +269,10 @@ def test_a_reset_and_an_update_make_new_sas_and_a_new_name_does_not(tunnel: Any)
 def test_deleting_takes_the_tunnel_down_and_then_the_gateway(tunnel: Any) -> None:
     world, service, connection_id = tunnel
     client = service.client()
-    client.delete_vpn_connection(demo.v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
-    sites.wait_for(lambda: not client.list_vpn_connections(demo.v5.ListVpnConnectionsRequest()).vpn_connections, "404")
+    client.delete_vpn_connection(v5.DeleteVpnConnectionRequest(vpn_connection_id=connection_id))
+    sites.wait_for(lambda: not client.list_vpn_connections(v5.ListVpnConnectionsRequest()).vpn_connections, "404")
     assert not sites.ping(world.vpc_host, HOST, wait=2)
-    (gateway,) = client.list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways
-    client.delete_vgw(demo.v5.DeleteVgwRequest(vgw_id=gateway.id))
-    sites.wait_for(lambda: not client.list_vgws(demo.v5.ListVgwsRequest()).vpn_gateways, "the gateway to be gone")
+    (gateway,) = client.list_vgws(v5.ListVgwsRequest()).vpn_gateways
+    client.delete_vgw(v5.DeleteVgwRequest(vgw_id=gateway.id))
+    sites.wait_for(lambda: not client.list_vgws(v5.ListVgwsRequest()).vpn_gateways, "the gateway to be gone")
     assert list((service.data / "engine").iterdir()) == []
