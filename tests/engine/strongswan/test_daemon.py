@@ -84,3 +84,10 @@ def test_a_daemon_that_does_not_start_is_quoted(folder: Path, namespace: str, mo
     monkeypatch.setattr(daemon, "START_TIMEOUT", 0.5)
     with pytest.raises(OSError, match="listener did not start: no such peer"):
         LISTENER.start(folder, namespace, lambda _: "raise SystemExit('no such peer')")
+
+
+def test_a_daemon_whose_log_is_a_fifo_is_not_waited_for(folder: Path, namespace: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(daemon, "START_TIMEOUT", 0.5)
+    os.mkfifo(folder / "listener.log")
+    with pytest.raises(OSError, match=r"listener did not start: .*/listener\.log is a FIFO"):
+        LISTENER.start(folder, namespace, lambda _: "open('{folder}/listener.log', 'a')".format(folder=folder))

@@ -191,6 +191,8 @@ class Daemon:
     def _last_output(self, folder: Path) -> str:
         for name in (self.output_file, self.log_file):
             with contextlib.suppress(OSError):
+                if (folder / name).is_fifo():
+                    return f"{folder / name} is a FIFO, where who writes waits for who reads"
                 lines = (folder / name).read_text(errors="replace").split("\n")
                 words = [line for line in lines if line.strip()]
                 if words:
