@@ -90,4 +90,4 @@ def test_a_daemon_whose_log_is_a_fifo_is_not_waited_for(folder: Path, namespace:
     monkeypatch.setattr(daemon, "START_TIMEOUT", 0.5)
     os.mkfifo(folder / "listener.log")
     with pytest.raises(OSError, match=r"listener did not start: .*/listener\.log is a FIFO"):
-        LISTENER.start(folder, namespace, lambda _: "open('{folder}/listener.log', 'a')".format(folder=folder))
+        LISTENER.start(folder, namespace, lambda _: f"open('{folder}/listener.log', 'a')")
