@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from lab import processes
+from tests.conftest import until
 
 VPC = "0cf79a3f-6cf9-4d9c-a8df-d7ace626b0fa"
 
@@ -46,16 +47,18 @@ class Line:
     """A connection to one process, told which."""
 
     def __init__(self, server: Any, wanted: int) -> None:
-        words = server.credentials
-        self._words = words
-        for _ in range(400):
-            self.client = httpx.Client(base_url=f"{words['endpoint']}/", headers={"X-Auth-Token": words["token"]})
-            answer = self.client.get("healthz")
-            line = answer.extensions["network_stream"].get_extra_info("socket")
-            if _answerer(line, {wanted}) == wanted:
-                return
-            self.client.close()
-        raise AssertionError(f"process {wanted} takes no connection")
+        self._words = server.credentials
+        until(lambda: self._connects(wanted), f"process {wanted} to take a connection")
+
+    def _connects(self, wanted: int) -> bool:
+        words = self._words
+        self.client = httpx.Client(base_url=f"{words['endpoint']}/", headers={"X-Auth-Token": words["token"]})
+        answer = self.client.get("healthz")
+        line = answer.extensions["network_stream"].get_extra_info("socket")
+        if _answerer(line, {wanted}) == wanted:
+            return True
+        self.client.close()
+        return False
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.client.request(method, f"v5/{self._words['project_id']}/{path}", json=body)

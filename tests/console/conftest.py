@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from landbridge import config, data_folder
 from landbridge.operations import access, clock, console_sessions
-from tests.conftest import Api
+from tests.conftest import PATIENCE_SECONDS, Api
 
 HOST = "landbridge.test"
 OWN = {"sec-fetch-site": "same-origin"}
@@ -114,6 +114,7 @@ def reader(server: Any, chromium: Browser) -> Iterator[Reader]:
     with httpx.Client(base_url=server.endpoint) as http:
         api = Api(http=http, project_id=project, key=key)
         context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        context.set_default_timeout(1000 * PATIENCE_SECONDS)
         made = Reader(page=context.new_page(), api=api)
         made.page.on("console", lambda message: made.messages.append(message.text))
         made.page.on("pageerror", lambda error: made.messages.append(str(error)))

@@ -157,13 +157,13 @@ def test_a_tunnel_carries_on_while_a_foreign_namespace_has_the_name_of_its_own(b
     assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)
 
 
-def test_a_copy_of_a_data_folder_touches_nothing_of_the_gateways_that_it_has_marks_of(bench: Bench, tmp_path: Path):
+def test_a_copy_of_a_data_folder_touches_nothing_of_the_gateways_that_it_has_marks_of(bench: Bench):
     both = bench.desired(bench.main, bench.other)
     end, kept = bench.settle(both), bench.spis(bench.main)
-    copied = tmp_path / "engine" / bench.folder.name
+    copied = bench.world.folder / "copy/engine" / bench.folder.name
     shutil.copytree(bench.folder, copied, ignore=shutil.ignore_patterns("*.vici"))
     (copied / "charon.vici").symlink_to(bench.folder / "charon.vici")  # as the folder of an installed service has it
-    copy = StrongSwan(tmp_path, bench.world.site("vpc-1"))
+    copy = StrongSwan(copied.parents[1], bench.world.site("vpc-1"))
     with pinging.pinging(bench.world.vpc_host, HOST, 20) as pings:
         failure = cycles.run_cycle(copy, bench.id, both).failure
         assert f"is of another data folder, {bench.world.folder}, and left alone" in str(failure)
@@ -243,12 +243,13 @@ def test_a_killed_charon_is_back_with_all_its_tunnels(bench: Bench):
 def test_a_charon_that_hangs_when_we_start_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     both = bench.desired(bench.main, bench.other)
     end, kept = bench.settle(both), bench.spis(bench.main)
-    monkeypatch.setattr("landbridge.engine.strongswan.daemon.ANSWER_TIMEOUT", 0.2)
     (pid,) = fault_bench.pids(bench.namespace)
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(base.StepFailed, match="charon does not answer"):
-            cycles.run_cycle(bench.fresh(), bench.id, both)
+        with monkeypatch.context() as impatient:
+            impatient.setattr("landbridge.engine.strongswan.daemon.ANSWER_TIMEOUT", 0.2)
+            with pytest.raises(base.StepFailed, match="charon does not answer"):
+                cycles.run_cycle(bench.fresh(), bench.id, both)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)

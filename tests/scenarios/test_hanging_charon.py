@@ -20,10 +20,10 @@ HOST = "192.168.44.10"
 @pytest.fixture
 def managed(monkeypatch: pytest.MonkeyPatch) -> Iterator[managed_gateway.ManagedGateway]:
     """A gateway with a tunnel that is up. Its agent looks each 30 s, and is more impatient than it is outside of tests."""
-    monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 1.0)
-    monkeypatch.setattr(charon, "SILENCE_LIMIT", 1.5)
+    monkeypatch.setattr(daemon, "ANSWER_TIMEOUT", 3.0)
+    monkeypatch.setattr(charon, "SILENCE_LIMIT", 5.0)
     monkeypatch.setattr(vici_events, "QUESTION_PAUSE", 0.5)
-    monkeypatch.setattr(vici_events, "ANSWER_TIME", 0.5)
+    monkeypatch.setattr(vici_events, "ANSWER_TIME", 3.0)
     with managed_gateway.managed() as made:
         made.world.add_device(sites.Tunnel(gateway=sites.EIPS[0], psk=specs.PSK))
         made.want(specs.connection())

@@ -101,17 +101,18 @@ def test_a_charon_says_whose_it_is_when_its_namespace_does_not(stray: Bench):
     _nothing_is_left(stray)
 
 
-def test_a_second_data_folder_with_the_same_gateway_touches_nothing_and_advises_no_harm(bench: Bench, tmp_path: Path):
+def test_a_second_data_folder_with_the_same_gateway_touches_nothing_and_advises_no_harm(bench: Bench):
     """A restore beside the old folder: the same ids, another place."""
     both = bench.desired(bench.main, bench.other)
     end, kept = bench.settle(both), bench.spis(bench.main)
-    second = StrongSwan(tmp_path, bench.world.site("vpc-1"))
+    folder = bench.world.folder / "second"
+    second = StrongSwan(folder, bench.world.site("vpc-1"))
     refused = cycles.run_cycle(second, bench.id, both).failure
     assert refused is not None
     assert f"is of another data folder, {bench.world.folder}, and left alone" in refused
     assert "delete" not in refused
     assert (second.orphans(), second.gateways()) == ([], frozenset())
-    stopped = _stop(bench, "--yes", data=tmp_path)
+    stopped = _stop(bench, "--yes", data=folder)
     assert (stopped.returncode, stopped.stdout) == (0, "took down 0 gateways\n")
     assert (bench.settle(both), bench.spis(bench.main)) == (end, kept)
     bench.carries()
