@@ -258,7 +258,7 @@ def mends_the_psk_here_and_dies(one: testbed.RunningCase) -> None:
 
 
 def _wait_refused(one: testbed.RunningCase) -> None:
-    sites.wait_for(lambda: one.diagnosis().get("reason"), "the refusal to be told", seconds=20)
+    sites.wait_for(lambda: one.diagnosis().get("reason"), "the refusal to be told")
     time.sleep(5)
 
 

@@ -128,7 +128,7 @@ class Testbed:
         body = {"vpn_gateway": wish | {"eip1": eips[0], "eip2": eips[1]}}
         made = self.api.request("POST", "/v5/{project}/vpn-gateways", body)["vpn_gateway"]
         path = "/v5/{project}/vpn-gateways/" + made["id"]
-        sites.wait_for(lambda: self.api.get(path)["vpn_gateway"]["status"] == "ACTIVE", "the gateway", seconds=60)
+        sites.wait_for(lambda: self.api.get(path)["vpn_gateway"]["status"] == "ACTIVE", "the gateway")
         self.gateway = self.api.get(path)["vpn_gateway"]
 
     def restart_service(self) -> None:
@@ -213,7 +213,7 @@ class RunningCase:
 
     def wait_up(self) -> None:
         """Waits until the connection is ACTIVE and the device has its SAs."""
-        sites.wait_for(lambda: self.is_up() and self.device_sas(), "the tunnel to be up before the fault", seconds=40)
+        sites.wait_for(lambda: self.is_up() and self.device_sas(), "the tunnel to be up before the fault")
 
     def update(self, fields: Mapping[str, Any]) -> None:
         self.testbed.api.request(
@@ -370,7 +370,7 @@ def _delete(one: RunningCase) -> None:
     if one.connection_id:
         path = f"/v5/{{project}}/vpn-connection/{one.connection_id}"
         api.request("DELETE", path)
-        sites.wait_for(lambda: is_gone(api, path), "the connection to be gone", seconds=60)
+        sites.wait_for(lambda: is_gone(api, path), "the connection to be gone")
     if one.customer_gateway_id:
         api.request("DELETE", f"/v5/{{project}}/customer-gateways/{one.customer_gateway_id}")
 

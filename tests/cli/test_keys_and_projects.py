@@ -220,6 +220,7 @@ def test_check_config_says_what_the_machine_lacks_in_a_line_each(command: Any, t
     assert err == "landbridge: [[node]] underlay: there is no network namespace no-such-namespace\n"
 
 
+@pytest.mark.process
 def test_the_doctor_names_what_the_site_file_has_and_the_machine_lacks(command: Any, tmp_path: Path):
     path = tmp_path / "site.toml"
     path.write_text(LACKING)
