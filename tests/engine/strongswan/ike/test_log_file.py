@@ -104,6 +104,20 @@ def test_lines_that_come_while_the_log_is_copied_are_read(
     assert _texts(log.keep_up()) == ["a" * 101, "meanwhile"]
 
 
+def test_a_line_of_the_millisecond_in_which_the_log_is_cut_is_read(
+    path: Path, log: log_file.LogFile, monkeypatch: pytest.MonkeyPatch
+):
+    def cut(_: Path, size: int) -> None:
+        assert size == 0
+        path.write_text("")
+        _write(path, "at once")
+
+    monkeypatch.setattr(charon, "LOG_LIMIT", 100)
+    monkeypatch.setattr("os.truncate", cut)
+    _write(path, "a" * 101)
+    assert _texts(log.keep_up()) == ["a" * 101, "at once"]
+
+
 def test_a_full_disk_does_not_keep_the_log_long(path: Path, log: log_file.LogFile, monkeypatch: pytest.MonkeyPatch):
     def full(*_: object) -> None:
         raise OSError("no space")

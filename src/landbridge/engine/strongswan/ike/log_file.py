@@ -94,6 +94,8 @@ class LogFile:
             lines += self.lines()
             os.truncate(self._path, 0)
             self._file.seek(0)
+            self._rest = b""
+            return lines + self.lines()
         elif ours.st_size < self._file.tell():
             self._file.seek(0)
         else:
