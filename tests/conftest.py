@@ -264,7 +264,7 @@ def service_in(
         engine = Simulated()
         heart = heartbeat.Heartbeat()
         source = bootstrap.make_source(data, used_site, heart)
-        agent = loop.Agent(source, engine, loop.Timing(tick=tick, first_back_off=0.1, pause_look=0.1))
+        agent = loop.Agent(source, engine, loop.Timing(tick=tick, first_back_off=0.1, pause_check=0.1))
         data.database.on_nudge = agent.nudge
         bounds = {"limits": config.Limits(**limits), "quotas": quotas or config.Quotas(), "http": http or config.Http()}
         bounds |= {"metrics": metrics or config.Metrics()}

@@ -63,11 +63,11 @@ FLAGS = tuple(field.name for field in dataclasses.fields(Serve))
 @dataclass(frozen=True, slots=True)
 class Agent:
     tick_seconds: float = 30.0
-    """Seconds between two looks at every gateway. Nudges and the engine's events come between."""
+    """Seconds between two observations of every gateway. Nudges and the engine's events come between."""
 
     @property
     def unseen_after(self) -> timedelta:
-        """After this time without a look, a status says since when the engine has not been seen: four ticks."""
+        """After this time without an observation, a status says since when the engine has not been seen: four ticks."""
         return timedelta(seconds=4 * self.tick_seconds)
 
 

@@ -125,7 +125,7 @@ def test_a_gateway_that_waits_for_a_place_costs_no_processor(small: Any, run: An
     leave, rounds = threading.Event(), Counter[str]()
     small.engine.wait = lambda _: leave.wait()
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(20)}
-    agent = run(tick=600.0, slow_after=600.0, pause_look=0.05)
+    agent = run(tick=600.0, slow_after=600.0, pause_check=0.05)
     start_due, paused = agent._start_due, small.source.paused
     try:
         small.until(lambda: len(small.world.cycles) == loop.WORKERS, "all places to be taken")

@@ -47,7 +47,7 @@ def test_nothing_is_done_in_a_pause_whatever_happens(small: Any, run: Any):
 def test_what_waited_is_done_when_the_pause_ends_and_needs_no_tick(small: Any, run: Any, paused: str | None):
     small.world.wanted["g"] = frozenset("a")
     small.world.paused = frozenset({paused})
-    run(tick=600.0, pause_look=0.05)
+    run(tick=600.0, pause_check=0.05)
     small.until(lambda: small.world.reports["g"], "a look")
     small.world.paused = frozenset()
     small.until(lambda: small.world.there == {"g": {"a"}}, "the gateway")
@@ -65,7 +65,7 @@ def test_a_pause_that_cannot_be_read_stops_nobody_for_good(small: Any, run: Any)
 def test_whether_a_pause_is_over_is_not_asked_at_every_wake_up(small: Any, run: Any):
     """A cycle asks for itself. With a look at every wake-up 500 nudges made 1,499 reads."""
     small.world.wanted = {f"g{n}": frozenset("a") for n in range(200)}
-    agent = run(tick=600.0, pause_look=600.0)
+    agent = run(tick=600.0, pause_check=600.0)
     for _ in range(3):
         for name in small.world.wanted:
             agent.nudge({name})

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from landbridge.cli import connection_looks, fields
+from landbridge.cli import connection_inspection, fields
 from landbridge.model.status import ConnectionStatusName
 from tests.cli.conftest import Cli, add_context
 from tests.conftest import VPC
@@ -60,7 +60,7 @@ def test_a_wait_says_what_happens_and_how_it_ended(ours: Cli):
 
 
 def test_a_wait_takes_the_statuses_of_the_api():
-    assert (*get_args(ConnectionStatusName), "gone") == connection_looks.STATUSES
+    assert (*get_args(ConnectionStatusName), "gone") == connection_inspection.STATUSES
 
 
 def test_a_wrong_endpoint_is_told_the_endpoints(ours: Cli):

@@ -103,7 +103,7 @@ class Bed:
 
     def tunnels(self) -> dict[str, tunnels.Tunnel]:
         """Kind -> its tunnel as it stands."""
-        standing = namespace.look(self.name, lambda read: xfrm.look(read.snapshot()))
+        standing = namespace.read(self.name, lambda read: xfrm.read_tunnels(read.snapshot()))
         return {self.kinds[one.connection_id]: one for one in standing.values()}
 
     def number(self, kind: str) -> int:

@@ -194,4 +194,4 @@ def _all_there_is(bed: Bed) -> str:
     rules = ["ip", "netns", "exec", bed.name, "nft", "list", "ruleset"]
     found += [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in (underlay, rules)]
     with charon.CHARON.connect(bed.world.folder / "engine" / names.short(bed.gateway.id)) as connection:
-        return "\n".join([*found, str(vici_session.look(connection))])
+        return "\n".join([*found, str(vici_session.list_loaded(connection))])

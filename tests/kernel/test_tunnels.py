@@ -336,9 +336,9 @@ def _carrier(bed: Bed, net: str) -> str:
 def test_a_removed_connection_leaves_nothing_behind(bed: Bed):
     spec = specs.connection(NOBODY, **policy(50))
     cycles.run_cycle(bed.engine, bed.gateway.id, bed.desired(spec))
-    assert tunnels.name(spec.if_id) in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
+    assert tunnels.name(spec.if_id) in namespace.read(bed.name, lambda read: xfrm.read_tunnels(read.snapshot()))
     bed.settle()
-    assert tunnels.name(spec.if_id) not in namespace.look(bed.name, lambda read: xfrm.look(read.snapshot()))
+    assert tunnels.name(spec.if_id) not in namespace.read(bed.name, lambda read: xfrm.read_tunnels(read.snapshot()))
     rules = namespace.inside(bed.name, lambda ip: [rule.get("table") for rule in ip.get_rules(family=socket.AF_INET)])
     assert tunnels.TABLE + spec.if_id not in rules
 

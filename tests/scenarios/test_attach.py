@@ -79,9 +79,9 @@ def test_an_address_of_the_machine_itself_is_forwarded_to_the_gateway_behind_it(
             assert cycles.plan(engine, gateway.id, desired) == []
             owner = names.short(gateway.id)
             namespace.inside(world.wan, lambda _: nftables.load(None, owner))
-            assert not namespace.inside(world.wan, lambda _: nftables.look(owner))
+            assert not namespace.inside(world.wan, lambda _: nftables.summary(owner))
             cycles.run_cycle(engine, gateway.id, desired)
-            assert namespace.inside(world.wan, lambda _: nftables.look(owner))
+            assert namespace.inside(world.wan, lambda _: nftables.summary(owner))
         finally:
             engine.stop_all()
         assert not namespace.inside(world.wan, lambda _: nftables.stands())

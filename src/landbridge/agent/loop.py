@@ -32,7 +32,7 @@ _CYCLES = shared_metrics.Histogram(
 WORKERS = 8
 #: Cycles at once, fast and slow ones.
 THREADS = 32
-#: Seconds. A gateway whose desired state somebody changed comes before gateways that have been due for a look for less than this. So changes keep a look
+#: Seconds. A gateway whose desired state somebody changed comes before gateways that have been due for an observation for less than this. So changes keep an observation
 #: waiting for at most this time while all places are taken.
 CHANGES_FIRST = 2.0
 #: A gateway's cooldown after a cycle: this many times the processor time of the cycle, times the gateways that contend for the
@@ -42,18 +42,18 @@ COOLDOWN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Seconds. `tick`: between two looks at everything. `first_back_off` doubles with each failure, up to a tick.
+    """Seconds. `tick`: between two observations of everything. `first_back_off` doubles with each failure, up to a tick.
 
     `event_back_off`: an event of the engine shortens a back-off to this: a killed charon does not wait for a connection that cannot
-    be loaded, and a charon that dies at every start is not started without end. `slow_after`: see WORKERS. `pause_look`: between two
-    looks whether a pause is over.
+    be loaded, and a charon that dies at every start is not started without end. `slow_after`: see WORKERS. `pause_check`: between two
+    checks whether a pause is over.
     """
 
     tick: float = 30.0
     first_back_off: float = 1.0
     event_back_off: float = 5.0
     slow_after: float = 1.0
-    pause_look: float = 1.0
+    pause_check: float = 1.0
 
 
 class Source(Protocol):
@@ -66,10 +66,10 @@ class Source(Protocol):
         """What ought to be now; None: nothing of the gateway."""
 
     def paused(self) -> frozenset[str | None]:
-        """Ids of the paused gateways: the agent looks at them and changes nothing. None among them: all gateways are paused."""
+        """Ids of the paused gateways: the agent observes them and changes nothing. None among them: all gateways are paused."""
 
     def beat(self) -> None:
-        """The agent begins to look at all gateways."""
+        """The agent begins to observe all gateways."""
 
     def report(self, observed: model.Observation) -> None: ...
 
@@ -124,12 +124,12 @@ class Agent:
         self._workers.shutdown(cancel_futures=True)
 
     def nudge(self, gateway_ids: set[str]) -> None:
-        """Looks at these gateways soon: somebody changed what is desired. A back-off does not delay that look."""
+        """Looks at these gateways soon: somebody changed what is desired. A back-off does not delay that observation."""
         with self._changed:
             for gateway_id in gateway_ids:
                 state = self._gateways.setdefault(gateway_id, _Gateway())
                 state.nudged = state.running
-                self._schedule_look(gateway_id, time.monotonic() - CHANGES_FIRST)
+                self._schedule_cycle(gateway_id, time.monotonic() - CHANGES_FIRST)
             self._changed.notify_all()
 
     def _on_event(self, gateway_id: str) -> None:
@@ -137,10 +137,10 @@ class Agent:
         with self._changed:
             state = self._gateways.setdefault(gateway_id, _Gateway())
             state.event_seen = state.running
-            self._schedule_look(gateway_id, max(time.monotonic(), state.events_after))
+            self._schedule_cycle(gateway_id, max(time.monotonic(), state.events_after))
             self._changed.notify_all()
 
-    def _schedule_look(self, gateway_id: str, when: float) -> None:
+    def _schedule_cycle(self, gateway_id: str, when: float) -> None:
         state = self._gateways.setdefault(gateway_id, _Gateway())
         if state.running:
             return
@@ -158,18 +158,18 @@ class Agent:
                 self._stop.wait(self._timing.first_back_off)
 
     def _schedule(self) -> None:
-        next_tick = next_pause_look = 0.0
+        next_tick = next_pause_check = 0.0
         while not self._stop.is_set():
             now = time.monotonic()
             if now >= next_tick:
                 next_tick = now + self._timing.tick
-                self._look_at_all()
-            if now >= next_pause_look:
-                next_pause_look = now + self._timing.pause_look
-                self._look_at_resumed()
+                self._observe_all()
+            if now >= next_pause_check:
+                next_pause_check = now + self._timing.pause_check
+                self._observe_resumed()
             with self._changed:
                 self._start_due(time.monotonic())
-                until = min(next_tick, next_pause_look, self._next_start())
+                until = min(next_tick, next_pause_check, self._next_start())
                 wait = until - time.monotonic()
                 if wait > 0 and not self._stop.is_set():
                     self._changed.wait(wait)
@@ -183,7 +183,7 @@ class Agent:
             return self._queue[0][0]
         return min((gateway.started + self._timing.slow_after for gateway in self._fast_cycles(now)), default=math.inf)
 
-    def _look_at_resumed(self) -> None:
+    def _observe_resumed(self) -> None:
         try:
             paused = self._source.paused()
         except Exception:
@@ -198,7 +198,7 @@ class Agent:
                 }
             )
 
-    def _look_at_all(self) -> None:
+    def _observe_all(self) -> None:
         try:
             known = self._source.gateways() | self._engine.gateways()
         except Exception:
@@ -212,7 +212,7 @@ class Agent:
                 del self._gateways[gateway_id]
             for gateway_id in known:
                 if self._gateways.get(gateway_id, _Gateway()).failures == 0:
-                    self._schedule_look(gateway_id, time.monotonic())
+                    self._schedule_cycle(gateway_id, time.monotonic())
 
     def _start_due(self, now: float) -> None:
         """Gateways that must wait for a place are due again at once, in their order."""
@@ -220,7 +220,7 @@ class Agent:
         while self._queue and self._queue[0][0] <= now and self._has_place(now):
             when, gateway_id = heapq.heappop(self._queue)
             state = self._gateways.get(gateway_id)
-            if state is None or state.due != when:  # gone, or an earlier look took its place
+            if state is None or state.due != when:  # gone, or an earlier observation took its place
                 continue
             if state.failures and not self._has_place(now, failing=True):
                 waiting.append((when, gateway_id))
@@ -259,11 +259,11 @@ class Agent:
             back_off = 0.0 if clean else self._back_off(state.failures)
             state.events_after = now + min(back_off, self._timing.event_back_off)
             if state.nudged or (clean and state.unreported):
-                self._schedule_look(gateway_id, now)
+                self._schedule_cycle(gateway_id, now)
             elif state.event_seen:
-                self._schedule_look(gateway_id, state.events_after)
+                self._schedule_cycle(gateway_id, state.events_after)
             elif not clean:
-                self._schedule_look(gateway_id, now + back_off)
+                self._schedule_cycle(gateway_id, now + back_off)
             self._changed.notify_all()
 
     def _cycle(self, gateway_id: str) -> bool:

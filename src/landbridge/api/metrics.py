@@ -63,14 +63,14 @@ def _echoes(
         Series(
             f"landbridge_connection_{kind}_lost_ratio",
             "gauge",
-            f"Share of the echoes to {answers} that had no answer, of those of the minute before the last look.",
+            f"Share of the echoes to {answers} that had no answer, of those of the minute before the last observation.",
             _id,
             read_from(lambda reachability: reachability.lost / reachability.sent if reachability.sent else None),
         ),
         Series(
             f"landbridge_connection_{kind}_rtt_seconds",
             "gauge",
-            f"Average round-trip time of the answered echoes to {answers}, of those of the minute before the last look.",
+            f"Average round-trip time of the answered echoes to {answers}, of those of the minute before the last observation.",
             _id,
             read_from(
                 lambda reachability: None if reachability.rtt_average is None else reachability.rtt_average / 1000
@@ -205,7 +205,7 @@ GATEWAYS: tuple[Series[GatewayRow], ...] = (
     Series(
         "landbridge_gateway_seen_timestamp_seconds",
         "gauge",
-        "When the agent last looked at the VPN gateway. The series of its connections have the values of that look.",
+        "When the agent last looked at the VPN gateway. The series of its connections have the values of that observation.",
         _of_gateway,
         lambda row: _seconds(row.seen_at),
     ),
@@ -267,7 +267,7 @@ def render(measured: Measurements) -> bytes:
 
 
 def render_service(agent_age: float | None) -> bytes:
-    """The series of the service itself. `agent_age`: seconds since the agent's last look; None without an agent."""
+    """The series of the service itself. `agent_age`: seconds since the agent's last observation; None without an agent."""
     age: list[_Sample] = [] if agent_age is None else [({}, agent_age)]
     parts = (
         BUILD.lines([({"version": __version__}, 1)]),

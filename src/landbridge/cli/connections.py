@@ -1,4 +1,4 @@
-"""`landbridge connection`: connections. `connection_looks` has the commands that look at one."""
+"""`landbridge connection`: connections. `connection_inspection` has the commands that inspect one."""
 
 import sys
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from landbridge.cli import connection_looks, crud, fields, remote
+from landbridge.cli import connection_inspection, crud, fields, remote
 from landbridge.cli.fields import Field
 from landbridge.client import failures, output, resources, waiting
 from landbridge.client.resources import CONNECTION, CUSTOMER_GATEWAY, GATEWAY
@@ -79,8 +79,8 @@ def _list(run: remote.CommandRun, status: str | None, cause: str | None, gateway
     connections = list(resources.list_statuses(run.api, CONNECTION, status=status, cause=cause, vgw_id=gateway_id))
     run.show(
         {CONNECTION.collection: connections},
-        connection_looks.COLUMNS,
-        lambda: connection_looks.rows(run.api, connections),
+        connection_inspection.COLUMNS,
+        lambda: connection_inspection.rows(run.api, connections),
     )
 
 
@@ -196,7 +196,7 @@ def _reset(run: remote.CommandRun, name: str, wait: bool, timeout: float) -> Non
         waiting.for_active(run.api, name, CONNECTION.statuses, connection_id, timeout)
 
 
-for _command in connection_looks.COMMANDS:
+for _command in connection_inspection.COMMANDS:
     connection.add_command(_command)
 
 

@@ -8,15 +8,15 @@ from typing import Any
 from landbridge.client import failures, output
 from landbridge.client.api import Api
 
-#: Seconds between two looks.
+#: Seconds between two polls.
 _PERIOD = 0.5
 #: Statuses that no waiting changes.
 _BROKEN = ("ERROR", "FAULT")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The result of a look. `why`: the reason and the remedy, if there are any. `broken`: waiting longer will not help."""
+class Poll:
+    """The result of one poll. `why`: the reason and the remedy, if there are any. `broken`: waiting longer will not help."""
 
     status: str
     why: str = ""
@@ -27,17 +27,17 @@ class Look:
         return f"{self.status}: {self.why}" if self.why else self.status
 
 
-def until(name: str, look: Callable[[], Look], timeout: float) -> None:
-    """Looks until it is done. Raises TimedOut after `timeout` seconds and Failure when it cannot be done, with what the
-    last look found. The reason of a look is printed once. While the service does not answer, it waits on.
+def until(name: str, poll: Callable[[], Poll], timeout: float) -> None:
+    """Polls until it is done. Raises TimedOut after `timeout` seconds and Failure when it cannot be done, with what the
+    last poll found. The reason of a poll is printed once. While the service does not answer, it waits on.
     """
     started = time.monotonic()
-    last = Look("not seen yet")
+    last = Poll("not seen yet")
     while True:
         try:
-            seen = look()
+            seen = poll()
         except failures.Unreachable as error:
-            seen = Look("no answer", str(error))
+            seen = Poll("no answer", str(error))
         seconds = time.monotonic() - started
         if seen.done:
             output.say(f"{name}: {seen.status} after {seconds:.0f} s")
@@ -55,28 +55,28 @@ def until(name: str, look: Callable[[], Look], timeout: float) -> None:
 def for_active(api: Api, name: str, kind_path: str, resource_id: str, timeout: float) -> None:
     """Waits until a gateway or a connection is ACTIVE. `kind_path`: the path of its kind below /landbridge/v1."""
 
-    def look() -> Look:
+    def poll() -> Poll:
         return diagnosed(api.get(api.ours(kind_path, resource_id, "diagnosis"))["diagnosis"], "ACTIVE")
 
-    until(name, look, timeout)
+    until(name, poll, timeout)
 
 
-def diagnosed(diagnosis: Mapping[str, Any], wanted: str) -> Look:
-    """The diagnosis of a resource as a look that waits for the status `wanted`."""
+def diagnosed(diagnosis: Mapping[str, Any], wanted: str) -> Poll:
+    """The diagnosis of a resource as the result of a poll that waits for the status `wanted`."""
     status = diagnosis["status"]
     labels = (("reason", ""), ("remedy", "remedy: "))
     why = "; ".join(f"{label}{diagnosis[key]}" for key, label in labels if diagnosis.get(key))
-    return Look(status, why, done=status == wanted, broken=status in _BROKEN)
+    return Poll(status, why, done=status == wanted, broken=status in _BROKEN)
 
 
 def for_end(api: Api, name: str, path: str, timeout: float) -> None:
     """Waits until a resource is gone."""
 
-    def look() -> Look:
+    def poll() -> Poll:
         try:
             (resource,) = (value for value in api.get(path).values() if isinstance(value, dict))
         except failures.NotFound:
-            return Look("gone", done=True)
-        return Look(str(resource.get("status", "still there")))
+            return Poll("gone", done=True)
+        return Poll(str(resource.get("status", "still there")))
 
-    until(name, look, timeout)
+    until(name, poll, timeout)

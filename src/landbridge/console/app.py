@@ -174,7 +174,7 @@ class _Console:
         return sign_in.start(request, secret.reveal(), sign_in.local(to))
 
     def _refused(self, request: Request) -> Response | None:
-        """The answer to a sign-in that is refused without a look at its key."""
+        """The answer to a sign-in that is refused before its key is checked."""
         if request.method == "POST" and not origins.is_own(request.headers):
             return self._sign_in_page(request, None, "the form was sent by another site", 403)
         wait = self._failures.wait_seconds(_address(request))

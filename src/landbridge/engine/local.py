@@ -94,7 +94,7 @@ def requirements(settings: config.Settings, site: model.Site) -> list[base.Requi
     """What an engine that makes tunnels needs of this machine and its site, and how to get what is missing. It changes nothing."""
     from landbridge.engine.strongswan import requirements  # noqa: PLC0415
 
-    result = list(requirements.look(Path(settings.serve.data).absolute(), site))
+    result = list(requirements.check(Path(settings.serve.data).absolute(), site))
     lacks = [base.Requirement(name="site file", state="missing", found=line) for line in missing(settings, site)]
     return result + lacks
 

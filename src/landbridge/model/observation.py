@@ -12,7 +12,7 @@ from landbridge.model.reachability import Reachability
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSa:
-    """An installed CHILD_SA. Times are exact to about a second, and the same at every look at the same CHILD_SA."""
+    """An installed CHILD_SA. Times are exact to about a second, and the same at every observation of the same CHILD_SA."""
 
     rule: str
     local_ts: tuple[str, ...]
@@ -36,8 +36,8 @@ class ChildSa:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """The traffic of a connection over all its CHILD_SAs, since the agent began to look at the gateway. A rekey does not reset it, but what an
-    SA carried between the last look and its rekey is missing. `rekeys`: CHILD_SAs that replaced one with the same selectors. `received_at`:
-    the last look that found more packets from the device than the look before.
+    SA carried between the last observation and its rekey is missing. `rekeys`: CHILD_SAs that replaced one with the same selectors. `received_at`:
+    the last observation that found more packets from the device than the observation before.
     """
 
     bytes_in: int = 0
@@ -50,7 +50,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneWay:
-    """Packets in one direction of a pair of traffic selectors, and none in the other, from the look at `since` to the look at `until`."""
+    """Packets in one direction of a pair of traffic selectors, and none in the other, from the observation at `since` to the one at `until`."""
 
     direction: Literal["in", "out"]
     local_ts: tuple[str, ...]
@@ -150,7 +150,7 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One look at one gateway."""
+    """One observation of one gateway."""
 
     gateway_id: str
     seen_at: datetime

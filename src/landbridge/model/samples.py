@@ -42,7 +42,7 @@ class EchoSample:
 class Sample:
     """What a connection carried in a slot of time."""
 
-    #: The milliseconds of the slot between two consecutive looks.
+    #: The milliseconds of the slot between two consecutive observations.
     observed: int = 0
     #: The part of `observed` in which the tunnel was up.
     up: int = 0

@@ -31,7 +31,7 @@ class KnownConnection(NamedTuple):
     #: The newest generation that an engine ever reported as completely applied.
     applied: int | None
     observation: ConnectionObservation | None
-    #: The time of the last look at its gateway.
+    #: The time of the last observation of its gateway.
     seen_at: datetime | None
     #: Its place in lists.
     seq: int = 0

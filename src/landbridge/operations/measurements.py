@@ -48,7 +48,7 @@ class GatewayRow(NamedTuple):
     name: str
     project_id: str
     is_fault: bool
-    #: Milliseconds since 1970; None before the first look.
+    #: Milliseconds since 1970; None before the first observation.
     seen_at: int | None
     unknown_lines: int
     is_paused: bool

@@ -89,10 +89,10 @@ def report(tx: Transaction, observation: model.Observation) -> observations.Reco
 
 class StoreSource:
     """The source of an agent in the process that has the store. A report writes only the connections that changed since the last one, and
-    does not wait for the disk: after a power cut the agent looks again.
+    does not wait for the disk: after a power cut the agent observes again.
 
-    `desired` is the function of this module with the node's site file and keys; `beat` is called when the agent looks at all gateways.
-    `unseen_after`: the time between two looks after which no sample has what a connection carried.
+    `desired` is the function of this module with the node's site file and keys; `beat` is called when the agent observes all gateways.
+    `unseen_after`: the time between two observations after which no sample has what a connection carried.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class StoreSource:
         self._desired = desired
         self._site = site
         self._reported: dict[str, dict[str, model.ConnectionObservation]] = {}
-        self._looked_at: dict[str, datetime] = {}
+        self._seen_at: dict[str, datetime] = {}
         self._strangers: dict[str, tuple[model.Attempt, ...]] = {}
         self._causes = status_changes.StaleCauses()
         self._log = status_changes.StatusLog()
@@ -117,7 +117,7 @@ class StoreSource:
     def gateways(self) -> frozenset[str]:
         """It also forgets the reports of gateways that are gone."""
         there = self._database.read(list_gateways)
-        for held in (self._reported, self._looked_at, self._strangers):
+        for held in (self._reported, self._seen_at, self._strangers):
             for gone in held.keys() - there:
                 held.pop(gone, None)
         self._causes.keep(there)
@@ -137,9 +137,9 @@ class StoreSource:
             if known is not None
             else {connection.connection_id: connection for connection in observation.connections}
         )
-        last_look = self._looked_at.get(observation.gateway_id, observation.seen_at)
+        last_seen_at = self._seen_at.get(observation.gateway_id, observation.seen_at)
         seen = [
-            _over_looks(before.get(connection.connection_id), connection, observation.seen_at, last_look)
+            _with_traffic_and_times(before.get(connection.connection_id), connection, observation.seen_at, last_seen_at)
             for connection in observation.connections
         ]
         changed = tuple(
@@ -156,13 +156,15 @@ class StoreSource:
             ),
         )
         recorded = self._database.write(lambda tx: report(tx, news), durable=False)
-        looks = self._reported[observation.gateway_id] = {connection.connection_id: connection for connection in seen}
-        self._looked_at[observation.gateway_id] = observation.seen_at
+        reported = self._reported[observation.gateway_id] = {
+            connection.connection_id: connection for connection in seen
+        }
+        self._seen_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
         stale = self._causes.find(dataclasses.replace(news, connections=tuple(seen)))
         judged = {connection.connection_id: connection for connection in (*changed, *stale)}
         self._try_keep_changes(dataclasses.replace(observation, connections=tuple(judged.values())), recorded)
-        self._sampler.note(observation.gateway_id, known or {}, looks, last_look, observation.seen_at)
+        self._sampler.note(observation.gateway_id, known or {}, reported, last_seen_at, observation.seen_at)
         self._sampler.flush_when_due()
 
     def close(self) -> None:
@@ -188,11 +190,11 @@ class StoreSource:
             self._log.write(change)
 
 
-def _over_looks(
-    before: model.ConnectionObservation | None, now: model.ConnectionObservation, at: datetime, last_look: datetime
+def _with_traffic_and_times(
+    before: model.ConnectionObservation | None, now: model.ConnectionObservation, at: datetime, last_seen_at: datetime
 ) -> model.ConnectionObservation:
-    """Adds to the observation `now` the values that need several looks."""
-    return traffic.count(before, steady_times.keep(before, now), at, last_look)
+    """Adds to the observation `now` the values that need several observations."""
+    return traffic.count(before, steady_times.keep(before, now), at, last_seen_at)
 
 
 def _with_new_attempts(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from landbridge.store import gateways, pauses
 from landbridge.store.database import Transaction
 
-#: An agent that begins its look at all gateways this many ticks late stands still.
+#: An agent that begins to observe all gateways this many ticks late stands still.
 LATE_TICKS = 3
 
 
@@ -20,7 +20,7 @@ class Readiness(NamedTuple):
 
 def check(tx: Transaction, engine: Mapping[str, str], *, agent_age: float, tick: float) -> Readiness:
     """`engine` is its description. `agent_age`: seconds since the agent last began to look at all gateways; `tick`: seconds between two
-    such looks.
+    such times.
     """
     ready = engine["name"] == "none" or agent_age < LATE_TICKS * tick
     public: dict[str, Any] = {"status": "ready" if ready else "the agent stands still", "database": "ok"}

@@ -1,4 +1,4 @@
-"""The routing table of a VPN gateway: what the engine saw installed at its last look."""
+"""The routing table of a VPN gateway: what the engine saw installed at its last observation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

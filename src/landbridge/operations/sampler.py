@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 PERIOD = 60.0
 #: Connections of a transaction, so that other writers wait only some milliseconds.
 BATCH = 500
-#: Milliseconds between two looks whose echoes are taken. An engine reports the echoes of the last minute.
+#: Milliseconds between two observations whose echoes are taken. An engine reports the echoes of the last minute.
 _ECHOES_EVERY = 55_000
 
 Collected = dict[str, dict[int, Sample]]
-Looks = Mapping[str, model.ConnectionObservation]
+Observations = Mapping[str, model.ConnectionObservation]
 
 
 @dataclass(slots=True)
 class Sampler:
-    """`unseen_after`: two looks with more time between them do not follow each other. Nothing is known of that time.
+    """`unseen_after`: two observations with more time between them do not follow each other. Nothing is known of that time.
 
     A process that ends without `flush` loses what it collected in the last minute.
     """
@@ -42,9 +42,11 @@ class Sampler:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def note(self, gateway_id: str, before: Looks, now: Looks, last_look: datetime, at: datetime) -> None:
-        """Takes two looks at a gateway, one after the other. A connection that one of them does not have is left out."""
-        since, until = codec.milliseconds(last_look), codec.milliseconds(at)
+    def note(
+        self, gateway_id: str, before: Observations, now: Observations, last_seen_at: datetime, at: datetime
+    ) -> None:
+        """Takes two observations of a gateway, one after the other. A connection that one of them does not have is left out."""
+        since, until = codec.milliseconds(last_seen_at), codec.milliseconds(at)
         if not 0 < until - since <= self.unseen_after.total_seconds() * 1000:
             self._echoes_at.pop(gateway_id, None)
             return

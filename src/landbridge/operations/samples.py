@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from landbridge import model
 from landbridge.model.samples import FINEST_SECONDS, EchoSample, Ring, Sample
 
-#: An engine reports the echoes of this time before a look.
+#: An engine reports the echoes of this time before an observation.
 ECHO_WINDOW = 60_000
 _FINEST = FINEST_SECONDS * 1000
 
@@ -18,8 +18,8 @@ def slot_at(ring: Ring, at: int) -> int:
 def of_traffic(
     before: model.ConnectionObservation, now: model.ConnectionObservation, since: int, until: int
 ) -> Iterator[tuple[int, Sample]]:
-    """(slot of the finest ring, sample) for the time between two consecutive looks. The bytes are spread evenly over it. The state that the
-    first look found counts for the whole time. A counter that went backwards was started anew, and its bytes are not counted.
+    """(slot of the finest ring, sample) for the time between two consecutive observations. The bytes are spread evenly over it. The state that the
+    first observation found counts for the whole time. A counter that went backwards was started anew, and its bytes are not counted.
     """
     came = max(0, now.traffic.bytes_in - before.traffic.bytes_in)
     went = max(0, now.traffic.bytes_out - before.traffic.bytes_out)
@@ -37,7 +37,7 @@ def of_traffic(
 
 
 def of_echoes(now: model.ConnectionObservation, since: int, until: int) -> Iterator[tuple[int, Sample]]:
-    """(slot of the finest ring, sample) of the echoes of this time, which is at most the last ECHO_WINDOW before the look."""
+    """(slot of the finest ring, sample) of the echoes of this time, which is at most the last ECHO_WINDOW before the observation."""
     if now.nqa is None and now.monitor is None:
         return
     for slot, begin, end in _parts(since, until):

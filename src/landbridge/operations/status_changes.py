@@ -85,17 +85,17 @@ def _changed(
     last, stored = connection_states.last(tx, seqs), attempts.of_connections(tx, seqs)
     sessions, holes = bgp_changes.last(tx, seqs), probes.black_holes(tx, seqs)
     for status_row in looked_at:
-        connection, look = connections.get(tx, status_row.connection_id), seen[status_row.connection_id]
-        look = dataclasses.replace(look, attempts=stored.get(status_row.seq, look.attempts))
-        known = model.KnownConnection(connection, *status_row.after[:3], look, observation.seen_at, status_row.seq)
+        connection, observed = connections.get(tx, status_row.connection_id), seen[status_row.connection_id]
+        observed = dataclasses.replace(observed, attempts=stored.get(status_row.seq, observed.attempts))
+        known = model.KnownConnection(connection, *status_row.after[:3], observed, observation.seen_at, status_row.seq)
         before, after = (
             connection_status.name_from_facts(status_row.before),
             connection_status.name_from_facts(status_row.after),
         )
         alone = Related(probes=(holes[status_row.seq],) if status_row.seq in holes else ())
-        loaded = related.load(tx, known, gateway) if after == "DOWN" or look.bgp is not None else alone
-        if look.bgp is not None:
-            session = _session(Context(connection=connection, seen=look, related=loaded, seen_at=now), look.bgp)
+        loaded = related.load(tx, known, gateway) if after == "DOWN" or observed.bgp is not None else alone
+        if observed.bgp is not None:
+            session = _session(Context(connection=connection, seen=observed, related=loaded, seen_at=now), observed.bgp)
             before_it = sessions.get(status_row.seq)
             if bgp_changes.is_news(before_it, session):
                 loaded = dataclasses.replace(loaded, sessions=(*loaded.sessions, session))

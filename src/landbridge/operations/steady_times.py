@@ -1,6 +1,6 @@
-"""Keeps the times of a CHILD_SA over the looks at it, so that an observation of an unchanged tunnel is equal to the one before. Pure.
+"""Keeps the times of a CHILD_SA from observation to observation, so that the observation of an unchanged tunnel is equal to the one before. Pure.
 
-An engine that counts whole seconds since an event finds the event a second or two earlier or later at the next look.
+An engine that counts whole seconds since an event finds the event a second or two earlier or later at the next observation.
 """
 
 import dataclasses

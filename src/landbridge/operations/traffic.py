@@ -15,7 +15,7 @@ Pair = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(slots=True)
 class _Packets:
-    """The packets of a pair since the last look."""
+    """The packets of a pair since the last observation."""
 
     came: int = 0
     went: int = 0
@@ -25,18 +25,18 @@ def count(
     before: model.ConnectionObservation | None,
     now: model.ConnectionObservation,
     at: datetime,
-    last_look: datetime | None = None,
+    last_seen_at: datetime | None = None,
 ) -> model.ConnectionObservation:
-    """The observation `now` of the time `at`, with its traffic. `before`: the observation of the last look; None for a connection that the
-    last look did not have. All bytes and packets of an SA that was installed since the last look count as carried since then. An older one that
-    the last look did not see was counted before: only what it carries from now on counts.
+    """The observation `now` of the time `at`, with its traffic. `before`: that of the last report; None for a connection that the
+    last observation did not have. All bytes and packets of an SA that was installed since the last observation count as carried since then. An older one that
+    the last observation did not see was counted before: only what it carries from now on counts.
     """
     known = {} if before is None else {child.spi_in: child for child in before.children}
     total = model.Traffic() if before is None else before.traffic
     selectors = {(child.local_ts, child.remote_ts) for child in known.values()}
     passed: defaultdict[Pair, _Packets] = defaultdict(_Packets)
     for child in now.children:
-        missed = child if before is not None and _is_older(child, last_look) else None
+        missed = child if before is not None and _is_older(child, last_seen_at) else None
         last = known.get(child.spi_in, missed)
         packets_in = child.packets_in - (last.packets_in if last else 0)
         packets_out = child.packets_out - (last.packets_out if last else 0)
@@ -51,32 +51,32 @@ def count(
             rekeys=total.rekeys + (last is None and (child.local_ts, child.remote_ts) in selectors),
             received_at=at if packets_in else total.received_at,
         )
-    pairs = () if before is None else tuple(_one_ways(before, passed, last_look or at, at))
+    pairs = () if before is None else tuple(_one_ways(before, passed, last_seen_at or at, at))
     return dataclasses.replace(now, traffic=total, one_way_pairs=pairs)
 
 
-def _is_older(child: model.ChildSa, look: datetime | None) -> bool:
-    """Whether the SA was installed before the look."""
-    return look is not None and child.installed_at < look - steady_times.ROUNDING
+def _is_older(child: model.ChildSa, seen_at: datetime | None) -> bool:
+    """Whether the SA was installed before the observation."""
+    return seen_at is not None and child.installed_at < seen_at - steady_times.ROUNDING
 
 
 def _one_ways(
-    before: model.ConnectionObservation, passed: Mapping[Pair, _Packets], last_look: datetime, look: datetime
+    before: model.ConnectionObservation, passed: Mapping[Pair, _Packets], last_seen_at: datetime, seen_at: datetime
 ) -> Iterator[model.OneWay]:
-    """A pair with answers does not hide a pair without answers. A look that finds no new packets of a pair changes nothing."""
+    """A pair with answers does not hide a pair without answers. An observation that finds no new packets of a pair changes nothing."""
     known = {(pair.local_ts, pair.remote_ts): pair for pair in before.one_way_pairs}
     for pair, packets in passed.items():
         last = known.get(pair)
         if packets.came and packets.went:
             continue
         if packets.came or packets.went:
-            yield _longer(last, pair, packets, last_look, look)
+            yield _longer(last, pair, packets, last_seen_at, seen_at)
         elif last is not None:
             yield last
 
 
 def _longer(
-    known: model.OneWay | None, pair: Pair, packets: _Packets, last_look: datetime, look: datetime
+    known: model.OneWay | None, pair: Pair, packets: _Packets, last_seen_at: datetime, seen_at: datetime
 ) -> model.OneWay:
     local, remote = pair
     now = model.OneWay(
@@ -84,9 +84,9 @@ def _longer(
         local_ts=local,
         remote_ts=remote,
         packets=packets.came or packets.went,
-        since=last_look,
-        until=look,
+        since=last_seen_at,
+        until=seen_at,
     )
     if known is None or known.direction != now.direction:
         return now
-    return dataclasses.replace(known, packets=known.packets + now.packets, until=look)
+    return dataclasses.replace(known, packets=known.packets + now.packets, until=seen_at)

@@ -45,7 +45,7 @@ def derive(
     gateway_failure: str | None = None,
     related: rule_context.Related = rule_context.NOTHING,
 ) -> model.ConnectionStatus:
-    """The status now. When the last look is older than `unseen_after`, the status is the last known one and says since
+    """The status now. When the last observation is older than `unseen_after`, the status is the last known one and says since
     when. `paused_since`: since when the agent changes nothing. `gateway_failure`: why its VPN gateway is FAULT. `related`: what
     the store has on related resources.
     """

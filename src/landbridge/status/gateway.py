@@ -9,7 +9,7 @@ from landbridge.status import staleness
 def derive(
     known: model.KnownGateway, now: datetime, unseen_after: timedelta, paused_since: datetime | None = None
 ) -> model.GatewayStatus:
-    """The status now. When the last look is older than `unseen_after`, the status is the last known one and says since
+    """The status now. When the last observation is older than `unseen_after`, the status is the last known one and says since
     when.
     """
     return model.GatewayStatus(

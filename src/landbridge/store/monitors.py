@@ -67,7 +67,7 @@ def remove(tx: Transaction, connection: model.Connection) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitoredConnection:
-    """A connection that has a monitor, and its two ends. `is_probed`: the last look has results of the monitor's echoes."""
+    """A connection that has a monitor, and its two ends. `is_probed`: the last observation has results of the monitor's echoes."""
 
     connection: model.Connection
     gateway: model.VpnGateway

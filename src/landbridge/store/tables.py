@@ -2,7 +2,7 @@
 
 Types are plain on purpose (integers, text, bytes), so that statements can run on the driver's own cursor: a time is an
 integer of milliseconds since 1970 (UTC), a boolean is 0 or 1. `seq` is the order of creation and the key of pages; tables that every
-create, page or look touches refer to a row by its `seq`.
+create, page or report touches refer to a row by its `seq`.
 """
 
 from sqlalchemy import (

@@ -255,7 +255,7 @@ class SaAnswer(schema.Answer):
     bytes_out: int
     packets_in: int
     packets_out: int
-    installed_seconds: int = Field(description="at the last look")
+    installed_seconds: int = Field(description="at the last observation")
     last_packet_in_at: str | None = Field(None, description="when the last packet came from the device, to a second")
     last_packet_out_at: str | None = None
 
@@ -296,7 +296,7 @@ class DiagnosisAnswer(schema.Answer):
         description="weak choices, what the engine does not carry, and the warnings of a tunnel that is up"
     )
     seen_at: str | None = Field(None, description="when the engine last looked")
-    not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
+    not_seen_since: str | None = Field(None, description="set when the last observation is too old to be trusted")
     paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
     ike_established: bool
     ike_proposal: str | None = None

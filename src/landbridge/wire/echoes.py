@@ -11,7 +11,7 @@ STATES = get_args(get_type_hints(model.Reachability)["state"])
 
 
 class ReachabilityAnswer(schema.Answer):
-    """The echoes of the last minute before the last look."""
+    """The echoes of the last minute before the last observation."""
 
     source_ip: str
     destination_ip: str

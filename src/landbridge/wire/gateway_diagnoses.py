@@ -75,7 +75,7 @@ class GatewayDiagnosisAnswer(schema.Answer):
     reason: str | None = Field(None, description="what the engine could not do at its last attempt")
     remedy: str | None = Field(None, description="what to do about it")
     seen_at: str | None = Field(None, description="when the engine last looked")
-    not_seen_since: str | None = Field(None, description="set when the last look is too old to be trusted")
+    not_seen_since: str | None = Field(None, description="set when the last observation is too old to be trusted")
     paused_since: str | None = Field(None, description="set while the agent changes nothing (landbridge pause)")
     connections: list[StatusCountAnswer] = Field(description="its connections by status, the most frequent one first")
     redundancy: RedundancyAnswer | None = Field(None, description="absent while no connection has a subnet")

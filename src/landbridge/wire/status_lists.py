@@ -40,7 +40,7 @@ class StatusAnswer(schema.Answer):
     status: str
     since: str | None = Field(
         None,
-        description="when the status changed last; for a status from before an upgrade to this version, the first look after the upgrade",
+        description="when the status changed last; for a status from before an upgrade to this version, the first observation after the upgrade",
     )
     reason: str | None = Field(None, description="why, in one line; the diagnosis says more")
 

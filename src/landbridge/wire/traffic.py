@@ -26,7 +26,7 @@ class SampleAnswer(schema.Answer):
 
     at: str = Field(description="when the slot begins")
     observed_seconds: float = Field(
-        description="the part of the slot that lies between two looks; the other values are of it alone"
+        description="the part of the slot that lies between two observations; the other values are of it alone"
     )
     up_seconds: float = Field(description="the part of the observed time in which the tunnel was up")
     bytes_in: int = Field(description="bytes that came out of the tunnel")

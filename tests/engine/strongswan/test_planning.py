@@ -708,14 +708,14 @@ def test_a_device_that_dialled_in_is_asked_for_what_it_did_not_ask_for(establish
     sa = ike_state.IkeSa(spec.id, "1", "ESTABLISHED", established_seconds=established, children=(child,))
     current = small_world.put(carried_out(desired, NOTHING), sas=(sa,))
     assert small_world.plan(desired, current) == [ike_steps.Initiate(spec.id, config.children[1])][:asked]
-    assert (ike_planning.SETTLING in ike_planning.due_looks([config], current.ike)) == (not asked)
+    assert (ike_planning.SETTLING in ike_planning.due_observations([config], current.ike)) == (not asked)
 
 
 def test_a_device_that_has_not_dialled_in_is_not_asked():
     desired = specs.desired(specs.connection(None), of=GATEWAY)
     current = carried_out(desired, NOTHING)
     assert small_world.plan(desired, current) == []
-    assert list(ike_planning.due_looks(target.prepare(desired, "userland").configs, current.ike)) == []
+    assert list(ike_planning.due_observations(target.prepare(desired, "userland").configs, current.ike)) == []
 
 
 @pytest.mark.parametrize(
@@ -745,7 +745,7 @@ def test_a_device_that_owes_an_answer_for_three_times_its_timeout_is_dead(
     current = small_world.put(
         carried_out(desired, NOTHING), sas=(sa,), unanswered={} if owed is None else {"7": owed, "8": 500.0}
     )
-    assert list(ike_planning.due_looks([config], current.ike)) == looks
+    assert list(ike_planning.due_observations([config], current.ike)) == looks
     dialled = [ike_steps.AbandonIke(spec.id, "7"), ike_steps.Initiate(spec.id, config.children[0])]
     assert small_world.plan(desired, forgetful(current)) == (dialled if is_dead else [])
 
@@ -776,7 +776,7 @@ def test_pfs_is_proved_by_one_early_rekey(
     assert list(pfs_proof.plan(config, position, sas, frozenset({fingerprints.rekey("3")}))) == []
     earlier = frozenset({fingerprints.rekey("2")})  # of the tunnel that stood a minute ago
     assert list(pfs_proof.plan(config, position, sas, earlier)) == [rekey][: int(is_rekeyed)]
-    assert list(pfs_proof.due_looks(config, position, sas)) == looks
+    assert list(pfs_proof.due_observations(config, position, sas)) == looks
 
 
 def test_a_rekey_is_planned_once():
@@ -818,7 +818,7 @@ def test_a_negotiation_that_the_device_has_forgotten_is_given_up_and_begun_anew(
     hanging = (ike_state.IkeSa(spec.id, "7", state, children=children),)
     unanswered = {} if owed is None else {"7": owed, "8": 500.0}
     current = forgetful(small_world.put(carried_out(desired, NOTHING), sas=hanging, unanswered=unanswered))
-    assert list(ike_planning.due_looks([config], current.ike)) == looks
+    assert list(ike_planning.due_observations([config], current.ike)) == looks
     planned = small_world.plan(desired, current)
     anew = [ike_steps.AbandonIke(spec.id, "7"), ike_steps.Initiate(spec.id, config.children[0])]
     if is_given_up:

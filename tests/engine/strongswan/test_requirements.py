@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 
 
 def _look(data: Path) -> dict[str, Requirement]:
-    return {each.name: each for each in requirements.look(data, site_file.default())}
+    return {each.name: each for each in requirements.check(data, site_file.default())}
 
 
 def test_a_machine_that_carries_tunnels_lacks_nothing(tmp_path: Path):

@@ -1,6 +1,6 @@
 """The engine: observe, prepare, plan, carry out and report one gateway, as `engine.base` has it.
 
-`target`, `planning` and `reports` decide; this module only looks and applies. Invariant: a new object on the same folder behaves like the
+`target`, `planning` and `reports` decide; this module only observes and applies. Invariant: a new object on the same folder behaves like the
 old one. An object remembers log lines, recent initiations and the last target of each gateway (without PSKs). A new object works without
 them.
 """
@@ -36,7 +36,7 @@ from landbridge.engine.strongswan import (
 )
 from landbridge.engine.strongswan.bgp import apply as bgp_apply
 from landbridge.engine.strongswan.bgp import bird
-from landbridge.engine.strongswan.bgp import look as bgp_look
+from landbridge.engine.strongswan.bgp import observe as bgp_observe
 from landbridge.engine.strongswan.bgp import planning as bgp_planning
 from landbridge.engine.strongswan.bgp import steps as bgp_steps
 from landbridge.engine.strongswan.bgp import watch as bgp_watch
@@ -53,13 +53,13 @@ from landbridge.engine.strongswan.ike import (
     vici_events,
     vici_session,
 )
-from landbridge.engine.strongswan.ike import look as ike_look
+from landbridge.engine.strongswan.ike import observe as ike_observe
 from landbridge.engine.strongswan.ike import planning as ike_planning
 from landbridge.engine.strongswan.ike import state as ike_state
 from landbridge.engine.strongswan.ike import steps as ike_steps
 from landbridge.engine.strongswan.network import apply as network_apply
-from landbridge.engine.strongswan.network import look as network_look
 from landbridge.engine.strongswan.network import namespace, nftables, xfrm
+from landbridge.engine.strongswan.network import observe as network_observe
 from landbridge.engine.strongswan.network import steps as network_steps
 from landbridge.engine.strongswan.network.state import NetworkState
 from landbridge.telemetry import log_fields
@@ -125,15 +125,15 @@ class StrongSwan:
         self._memories: dict[str, _Memory] = {}
         self._watcher: vici_events.Watcher | None = None
         self._probes = probe_runner.ProbeRunner(
-            self._look_soon,
+            self._observe_soon,
             self._folder_of,
             lambda gateway_id, step: self._memory(gateway_id).attempts.loaded(step),
             automatic=automatic_probes,
         )
-        self._prober = prober.Prober(self._open_echo_socket, self._look_soon, echo_timings)
-        self._paths = path_runner.PathRunner(self._look_soon, path_checks)
+        self._prober = prober.Prober(self._open_echo_socket, self._observe_soon, echo_timings)
+        self._paths = path_runner.PathRunner(self._observe_soon, path_checks)
 
-    def _look_soon(self, gateway_id: str) -> None:
+    def _observe_soon(self, gateway_id: str) -> None:
         if watcher := self._watcher:
             watcher.call_soon(gateway_id)
 
@@ -198,13 +198,13 @@ class StrongSwan:
                     folder=marked is not None,
                     network=NetworkState(foreign=True),
                 )
-            network = network_look.look(gateway_id, self._underlay, nat=self._has_nat, foreign=foreign)
+            network = network_observe.observe(gateway_id, self._underlay, nat=self._has_nat, foreign=foreign)
             pid_in_unnamed_namespace = (
                 None if network.namespace or marked is None else orphans.charon_in_unnamed_namespace(folder)
             )
-            ike = self._look_at_charon(gateway_id, folder)
+            ike = self._observe_charon(gateway_id, folder)
             running_plane = charon.plane(folder) if ike.alive and ike.answers else None
-            bgp = bgp_look.look(folder)
+            bgp = bgp_observe.observe(folder)
         return state.GatewayState(
             at=datetime.now(UTC),
             plane=running_plane or self._plane,
@@ -218,24 +218,24 @@ class StrongSwan:
             pid_in_unnamed_namespace=pid_in_unnamed_namespace,
         )
 
-    def _look_at_charon(self, gateway_id: str, folder: Path) -> ike_state.IkeState:
-        """Raises OSError or PROTOCOL_ERRORS as `ike.look` does."""
+    def _observe_charon(self, gateway_id: str, folder: Path) -> ike_state.IkeState:
+        """Raises OSError or PROTOCOL_ERRORS as `ike.observe` does."""
         memory = self._memory(gateway_id)
         asked = time.monotonic()
         try:
-            seen = ike_look.look(folder, memory.unanswered, memory.attempts, memory.tried.recent())
+            seen = ike_observe.observe(folder, memory.unanswered, memory.attempts, memory.tried.recent())
         except daemon.NO_ANSWER:
             memory.silence.begin(asked)
             if memory.silence.seconds() < charon.SILENCE_LIMIT:
                 raise
-            return ike_look.silent(folder)
+            return ike_observe.silent(folder)
         memory.silence.end()
         return seen
 
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
     ) -> target.Target | None:
-        """It also requests looks that are due at a later time, and starts and stops echoes."""
+        """It also requests observations that are due at a later time, and starts and stops echoes."""
         if desired is None:
             self._prober.keep(gateway_id, ())
             self._memory(gateway_id).target = None
@@ -246,10 +246,10 @@ class StrongSwan:
         self._paths.keep(gateway_id, ids)
         self._prober.keep(gateway_id, target.desired_echoes(prepared, observed))
         if self._watcher:
-            for seconds in ike_planning.due_looks(prepared.configs, observed.ike, prove_pfs=self._prove_pfs):
+            for seconds in ike_planning.due_observations(prepared.configs, observed.ike, prove_pfs=self._prove_pfs):
                 self._watcher.call_after(gateway_id, seconds)
             if prepared.bgp:
-                for seconds in bgp_planning.due_looks(prepared.bgp, observed.bgp, observed.at):
+                for seconds in bgp_planning.due_observations(prepared.bgp, observed.bgp, observed.at):
                     self._watcher.call_after(gateway_id, seconds)
         return prepared
 
@@ -348,11 +348,11 @@ class StrongSwan:
                 self._finish_network_step(gateway_id, step)
 
     def _finish_network_step(self, gateway_id: str, step: steps.Step) -> None:
-        """Signs a new namespace. Asks for another look at a namespace that has its name again, since this look did not see what is in it."""
+        """Signs a new namespace. Asks for another observation of a namespace that has its name again, since this observation did not see what is in it."""
         if isinstance(step, network_steps.AddNamespace):
             orphans.sign(names.namespace(gateway_id), self._folder_of(gateway_id))
         if isinstance(step, network_steps.AttachNamespace):
-            self._look_soon(gateway_id)
+            self._observe_soon(gateway_id)
 
     def _change_bird(self, gateway_id: str, step: bgp_steps.BgpStep) -> None:
         bgp_apply.apply(self._folder_of(gateway_id), names.namespace(gateway_id), self._launch, step)
@@ -403,7 +403,7 @@ class StrongSwan:
         self._paths.keep(gateway_id, ())
 
     def _note(self, gateway_id: str, step: ike_steps.CharonRequest) -> None:
-        """Remembers what is tried, and requests the look at which it is tried again. A new key is tried at once."""
+        """Remembers what is tried, and requests the observation after which it is tried again. A new key is tried at once."""
         tried = self._memory(gateway_id).tried
         match step:
             case ike_steps.Initiate(_, child):
@@ -433,7 +433,7 @@ class StrongSwan:
         )
         self._watcher = watcher
         ended = threading.Event()
-        sessions = threading.Thread(target=bgp_watch.Watcher(self._folder, self._look_soon).run, args=(ended,))
+        sessions = threading.Thread(target=bgp_watch.Watcher(self._folder, self._observe_soon).run, args=(ended,))
         sessions.start()
         try:
             with self._prober.running():

@@ -79,7 +79,7 @@ def is_foreign(name: str, folder: Path) -> bool:
     if signed is not None:
         return signed.resolve() != folder and marks.read(signed) is not None
     try:
-        return not namespace.look(name, _looks_like_ours)
+        return not namespace.read(name, _looks_like_ours)
     except OSError:  # a namespace of another kind
         return True
 
@@ -87,7 +87,7 @@ def is_foreign(name: str, folder: Path) -> bool:
 def _looks_like_ours(read: netlink.Reader) -> bool:
     """Whether the filter table of a gateway stands, or nothing yet."""
     is_empty = not any(link.up for link in read.links()) and not read.addresses()
-    return is_empty or nftables.look() is not None
+    return is_empty or nftables.summary() is not None
 
 
 def charon_in_unnamed_namespace(folder: Path) -> int | None:
@@ -103,7 +103,7 @@ def _signed(name: str) -> Path | None:
     if not namespace.exists(name):
         return None
     with contextlib.suppress(OSError):
-        lo = namespace.look(name, lambda read: read.link(ifindex=_LO))
+        lo = namespace.read(name, lambda read: read.link(ifindex=_LO))
         if lo is not None and lo.alias.startswith(_ALIAS):
             return Path(lo.alias.removeprefix(_ALIAS))
     return None

@@ -39,7 +39,7 @@ _NO_BIRD = "apt-get install bird2: connections of style bgp are ERROR without it
 _FORWARDING = "sysctl net.ipv4.ip_forward=1 (landbridge install writes it): EIPs that are routed or nat need it"
 
 
-def look(data: Path, site: model.Site) -> Iterator[Requirement]:
+def check(data: Path, site: model.Site) -> Iterator[Requirement]:
     """`data`: the data folder, which need not exist."""
     yield _root()
     yield _capabilities()

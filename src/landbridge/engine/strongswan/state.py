@@ -1,4 +1,4 @@
-"""The result of one look at a gateway on this machine: its folder, network, IKE daemon, BGP sessions and echoes. Pure."""
+"""The result of one observation of a gateway on this machine: its folder, network, IKE daemon, BGP sessions and echoes. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class PathState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
-    """Everything that one look found of a gateway."""
+    """Everything that one observation found of a gateway."""
 
     at: datetime
     #: The data plane of the charon that runs, or of the machine when none runs.

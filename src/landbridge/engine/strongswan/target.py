@@ -88,7 +88,7 @@ def desired_tunnels(target: Target, current: state.GatewayState) -> dict[str, tu
 def learned_sources(target: Target, current: state.GatewayState) -> frozenset[tuple[str, str]]:
     """(interface, network) that may come out of a tunnel because its device announced it. After the death of BIRD the kernel still has the
     routes of before. What the device of a closed session announced before stays: BIRD moves traffic into the tunnel at once when the session is back,
-    and a look comes up to two seconds later.
+    and an observation comes up to two seconds later.
     """
     if target.network is None or target.bgp is None:
         return frozenset()

@@ -13,7 +13,7 @@ import pytest
 from lab import birds, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import daemon
-from landbridge.engine.strongswan.bgp import bird, configuration, look
+from landbridge.engine.strongswan.bgp import bird, configuration, observe
 from landbridge.operations import status_changes
 from landbridge.status import bgp_causes
 from landbridge.status.rule_context import Context, Related
@@ -77,7 +77,7 @@ def test_a_path_that_drops_large_packets_shows_in_its_sessions(folder: Path):
     codes: list[str] = []
 
     def is_told() -> bool:
-        session = look.look(folder).sessions[f"c{IF_ID}"]
+        session = observe.observe(folder).sessions[f"c{IF_ID}"]
         change = status_changes._session(_context(session, tuple(changes)), session)
         if bgp_changes.is_news(changes[-1] if changes else None, change):
             changes.append(change)

@@ -137,7 +137,7 @@ def test_a_closed_session_is_opened_again_when_its_time_is_over():
     current = small_world.put(current, bird_sessions={"c70": closed})
     assert small_world.plan(desired, current) == []
     configuration = _configuration(desired)
-    assert list(bgp_planning.due_looks(configuration, current.bgp, current.at)) == [bgp_planning.CLOSED_FOR]
+    assert list(bgp_planning.due_observations(configuration, current.bgp, current.at)) == [bgp_planning.CLOSED_FOR]
     later = dataclasses.replace(current, at=current.at + timedelta(seconds=bgp_planning.CLOSED_FOR))
     assert small_world.plan(desired, later) == [bgp_steps.OpenSession(desired.connections[0].id, "c70")]
 

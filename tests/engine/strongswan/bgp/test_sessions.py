@@ -20,7 +20,7 @@ import pytest
 from lab import birds, sites, specs
 from landbridge import model
 from landbridge.engine.strongswan import daemon, names
-from landbridge.engine.strongswan.bgp import bird, client, configuration, look, state
+from landbridge.engine.strongswan.bgp import bird, client, configuration, observe, state
 from landbridge.status import bgp_causes
 from landbridge.status.rule_context import Context, Related
 
@@ -119,7 +119,7 @@ class Bed:
         subprocess.run(command, input="\n".join(commands), text=True, check=True)
 
     def look(self) -> state.BgpState:
-        return look.look(self.folder)
+        return observe.observe(self.folder)
 
     def session(self, name: str) -> model.BgpSession:
         return self.look().sessions[f"c{NUMBERS[name]}"]

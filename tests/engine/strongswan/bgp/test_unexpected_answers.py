@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from landbridge.engine.strongswan import marks
-from landbridge.engine.strongswan.bgp import bird, look, watch
+from landbridge.engine.strongswan.bgp import bird, observe, watch
 
 GATEWAY_ID = "11111111-0000-4000-8000-000000000000"
 SESSION = "c12        BGP        ---        up     2026-11-30 13:21:53.727  Established"
@@ -97,7 +97,7 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_an_unexpected_line_is_a_fault_of_its_session_alone(folder: Path, line: str):
     with speaking(folder, also(line)):
-        found = look.look(folder)
+        found = observe.observe(folder)
     assert (found.alive, found.answers, set(found.sessions)) == (True, True, {"c12", "c13"})
     assert (found.sessions["c12"].state, found.sessions["c12"].accepted) == ("established", 1)
     fault = found.sessions["c13"].fault
@@ -107,20 +107,20 @@ def test_an_unexpected_line_is_a_fault_of_its_session_alone(folder: Path, line: 
 
 def test_an_unexpected_line_of_a_session_that_is_established_is_no_fault(folder: Path):
     with speaking(folder, replaced("2026-11-30 13:21:53.727  Established", "13:21 Established")):
-        session = look.look(folder).sessions["c12"]
+        session = observe.observe(folder).sessions["c12"]
     assert (session.state, session.since, session.fault, session.accepted) == ("established", None, None, 1)
 
 
 @pytest.mark.parametrize("prefix", ["172.16.12.0", "172.16.300.0/24", "172.16.12.0/33", "2001:db8::/32", "x/y"])
 def test_a_route_without_an_ipv4_prefix_is_left_out(folder: Path, prefix: str):
     with speaking(folder, replaced("172.16.12.0/24", prefix)):
-        found = look.look(folder)
+        found = observe.observe(folder)
     assert (found.answers, found.prefixes("c12"), set(found.sessions)) == (True, frozenset(), {"c12"})
 
 
 def test_an_unexpected_attribute_is_left_out_of_its_route(folder: Path):
     with speaking(folder, replaced("BGP.med: 7", "BGP.med: seven")):
-        [route] = look.look(folder).routes["c12"]
+        [route] = observe.observe(folder).routes["c12"]
     assert (route.prefix, route.origin, route.med) == ("172.16.12.0/24", "igp", None)
 
 
@@ -146,7 +146,7 @@ class Closing(dict[str, list[str]]):
 def test_a_session_that_closes_during_a_look_is_never_established_without_its_routes(folder: Path, questions: int):
     """It would look as if the device had withdrawn them."""
     with speaking(folder, Closing(questions)):
-        found = look.look(folder)
+        found = observe.observe(folder)
     assert found.answers
     assert found.sessions["c12"].state != "established" or found.prefixes("c12") == {"172.16.12.0/24"}
 
@@ -155,7 +155,7 @@ def test_a_log_line_without_a_time_is_no_fault_of_the_look(folder: Path):
     folder.mkdir()
     (folder / bird.BIRD.log_file).write_text("2026-13-45 99:00:00.000 <RMT> c12: Received: Cease\n")
     with speaking(folder, ANSWERS):
-        assert look.look(folder).sessions["c12"].fault is None
+        assert observe.observe(folder).sessions["c12"].fault is None
 
 
 class Watched:

@@ -31,7 +31,7 @@ def loaded(log: attempts.AttemptLog, **conns: state.Ends) -> attempts.AttemptLog
     found = state.IkeState(
         conns={name: frozenset({f"{name}.0.a.b"}) for name in conns}, secrets=frozenset(f"{name}.s" for name in conns)
     )
-    log.look(found, conns)
+    log.observe(found, conns)
     return log
 
 
@@ -426,7 +426,7 @@ def test_an_sa_that_a_look_has_found_up_may_be_gone_at_the_next_look_before_its_
     log = attempts.AttemptLog()
     up = state.IkeSa(name="alpha", unique_id="7", state="ESTABLISHED")
     for sas in ((up,), (), ()):
-        log.look(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=sas), {"alpha": ends()})
+        log.observe(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=sas), {"alpha": ends()})
     tell(log, [Line(("7", "alpha", "received DELETE for IKE_SA alpha[7]"))])
     assert [short(each) for each in log.attempts()["alpha"]] == [("device", True, "deleted", ["deleted device 1"])]
 
@@ -450,7 +450,7 @@ def test_an_sa_that_is_gone_without_a_word_has_stopped():
 def test_what_is_said_of_an_ike_sa_that_a_look_has_found_up_is_within_it():
     log = attempts.AttemptLog()
     up = state.IkeSa(name="alpha", unique_id="7", state="ESTABLISHED")
-    log.look(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=(up,)), {"alpha": ends()})
+    log.observe(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=(up,)), {"alpha": ends()})
     tell(log, [Line(("7", "alpha", "received DELETE for IKE_SA alpha[7]"))])
     assert [short(each) for each in log.attempts()["alpha"]] == [("device", True, "deleted", ["deleted device 1"])]
 
@@ -540,7 +540,7 @@ def test_the_first_child_of_a_new_ike_sa_is_no_renewal(name: str):
 def test_an_attempt_is_a_new_one_although_a_look_has_found_its_ike_sa_up_before_its_lines_were_read():
     log = log_of(alpha=ends())
     up = state.IkeSa(name="alpha", unique_id="1", state="ESTABLISHED")
-    log.look(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=(up,)), {"alpha": ends()})
+    log.observe(state.IkeState(conns={"alpha": frozenset({"a"})}, sas=(up,)), {"alpha": ends()})
     tell(log, lines("v2_narrow_we_call"))
     [attempt] = log.attempts()["alpha"]
     assert short(attempt) == ("us", False, "up", [PEER, UP_1, UP_2])

@@ -48,7 +48,7 @@ def test_what_a_reauthentication_moved_is_rekeyed_once(
     planned = [steps.RekeyChild(spec.id, each, name) for each in rekeyed]
     assert list(moved_children.plan(config, sas, frozenset())) == planned
     assert list(moved_children.plan(config, sas, frozenset(map(fingerprints.rekey, rekeyed)))) == []
-    assert list(moved_children.due_looks(config, sas)) == looks
+    assert list(moved_children.due_observations(config, sas)) == looks
 
 
 def test_of_many_a_few_are_rekeyed_a_second():
@@ -59,7 +59,7 @@ def test_of_many_a_few_are_rekeyed_a_second():
     )
     sas = [state.IkeSa(V1.id, "7", "ESTABLISHED", established_seconds=15, is_initiator=True, children=many)]
     assert len(list(moved_children.plan(config, sas, frozenset()))) == moved_children.RATE
-    assert set(moved_children.due_looks(config, sas)) == {1}
+    assert set(moved_children.due_observations(config, sas)) == {1}
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_what_may_have_been_moved_when_both_ends_dialled_is_rekeyed(
     ]
     planned = [steps.RekeyChild(spec.id, each, name) for each in rekeyed]
     assert list(moved_children.plan(config, sas, frozenset())) == planned
-    assert list(moved_children.due_looks(config, sas)) == looks
+    assert list(moved_children.due_observations(config, sas)) == looks

@@ -111,7 +111,7 @@ def test_selectors_that_differ_are_two_children():
 )
 def test_what_is_young_or_under_way_is_left_alone(found: tuple[state.IkeSa, ...], left: list[float]):
     assert ended(*found) == []
-    assert list(redundant_sas.due_looks(CONFIG, found)) == left
+    assert list(redundant_sas.due_observations(CONFIG, found)) == left
 
 
 def test_in_ikev1_whole_ike_sas_are_ended_and_no_children():

@@ -108,12 +108,12 @@ def test_a_burst_of_events_is_one_look(ears: Ears):
 
 def test_what_is_said_is_looked_at_at_once_and_a_flood_of_it_now_and_then(ears: Ears):
     began = ears.now
-    while ears.now - began < 1.5 * vici_events.LINE_LOOK_PAUSE:
+    while ears.now - began < 1.5 * vici_events.LINE_OBSERVATION_PAUSE:
         ears.hear("log", REFUSED)
         ears.pass_time(0.001)
     first, second = ears.looks
     assert first - began < 0.1
-    assert second - first >= vici_events.LINE_LOOK_PAUSE
+    assert second - first >= vici_events.LINE_OBSERVATION_PAUSE
 
 
 def test_what_decides_nothing_is_no_reason_to_look(ears: Ears):
@@ -125,7 +125,7 @@ def test_what_decides_nothing_is_no_reason_to_look(ears: Ears):
 @pytest.mark.parametrize("is_answered", [True, False], ids=["a lost packet", "no answer"])
 def test_a_request_of_an_sa_that_is_up_is_looked_at_when_its_answer_is_late(ears: Ears, *, is_answered: bool):
     up = state.IkeSa(name="one", unique_id="1", state="ESTABLISHED")
-    ears.log.look(state.IkeState(conns={"one": frozenset({"a"})}, sas=(up,)), {})
+    ears.log.observe(state.IkeState(conns={"one": frozenset({"a"})}, sas=(up,)), {})
     ears.hear("log", REFUSED | {"msg": b"retransmit 1 of request with message ID 4"})
     if is_answered:
         ears.hear("log", REFUSED | {"msg": b"parsed INFORMATIONAL response 4 [ ]"})
@@ -139,17 +139,17 @@ def test_many_answers_that_are_late_are_looked_at_now_and_then(ears: Ears):
     """Devices that die at once are asked one after another."""
     numbers = [str(number) for number in range(1, 101)]
     up = tuple(state.IkeSa(name="one", unique_id=number, state="ESTABLISHED") for number in numbers)
-    ears.log.look(state.IkeState(conns={"one": frozenset({"a"})}, sas=up), {})
+    ears.log.observe(state.IkeState(conns={"one": frozenset({"a"})}, sas=up), {})
     for number in numbers:
         said = {"ikesa-uniqueid": number.encode(), "msg": b"retransmit 1 of request with message ID 4"}
         ears.hear("log", REFUSED | said)
         ears.pass_time(0.1)
     last_late = ears.now - 0.1 + vici_events.DOUBT
-    ears.pass_time(vici_events.DOUBT + vici_events.LINE_LOOK_PAUSE + vici_events.TICK)
+    ears.pass_time(vici_events.DOUBT + vici_events.LINE_OBSERVATION_PAUSE + vici_events.TICK)
     assert ears.looks[-1] >= last_late
     between = [later - earlier for earlier, later in itertools.pairwise(ears.looks)]
     assert len(between) >= 4
-    assert min(between) >= vici_events.LINE_LOOK_PAUSE - vici_events.SLACK
+    assert min(between) >= vici_events.LINE_OBSERVATION_PAUSE - vici_events.SLACK
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def name() -> Iterator[str]:
 
 
 def look(name: str) -> tuple[str | None, frozenset[tuple[str, str]]]:
-    return namespace.inside(name, lambda _: (nftables.look(), nftables.learned_sources()))
+    return namespace.inside(name, lambda _: (nftables.summary(), nftables.learned_sources()))
 
 
 def test_a_table_has_what_was_learned_from_its_first_moment(name: str):

@@ -47,7 +47,7 @@ def snapshot(*routes: tuple[str, int, int]) -> netlink.Snapshot:
     ],
 )
 def test_the_protocol_says_whose_a_route_is(protocol: int, routes: set[tuple[str, int]], has_older_routes: bool):
-    tunnel = xfrm.look(snapshot((NET, UP, OURS), (NEW, UP, protocol)))["x7"]
+    tunnel = xfrm.read_tunnels(snapshot((NET, UP, OURS), (NEW, UP, protocol)))["x7"]
     assert (tunnel.routes, tunnel.has_older_routes) == (routes, has_older_routes)
 
 
@@ -57,7 +57,8 @@ def test_a_route_of_a_routing_daemon_in_a_tunnel_plans_nothing():
     desired = target.desired_tunnels(target.prepare(specs.desired(spec), "kernel"), current)[spec.id]
     ours = [(net, metric, OURS) for net, metric in desired.routes]
     alone, beside = (
-        xfrm.look(snapshot(*ours, *others))["x7"] for others in ((), ((LEARNED, 1 << 30, BIRD), ("0.0.0.0/0", 0, BIRD)))
+        xfrm.read_tunnels(snapshot(*ours, *others))["x7"]
+        for others in ((), ((LEARNED, 1 << 30, BIRD), ("0.0.0.0/0", 0, BIRD)))
     )
     assert beside == alone
     standing = small_world.put(current, tunnels={tunnels.name(spec.if_id): desired}).network
@@ -97,7 +98,7 @@ def deleted(found: list[netlink.Route]) -> Iterator[None]:
 
 
 def routes(name: str) -> set[tuple[str, int, int]]:
-    found = namespace.look(name, lambda read: read.routes())
+    found = namespace.read(name, lambda read: read.routes())
     return {(route.net, route.metric, route.protocol) for route in found if route.table == links.MAIN_TABLE}
 
 
@@ -141,7 +142,7 @@ def multipath(name: str) -> list[str]:
 
 
 def shared(name: str) -> frozenset[tunnels.SharedRoute]:
-    return namespace.look(name, lambda read: frozenset(xfrm._shared_routes(read.routes(), xfrm._if_ids(read.links()))))
+    return namespace.read(name, lambda read: frozenset(xfrm._shared_routes(read.routes(), xfrm._if_ids(read.links()))))
 
 
 def share(name: str, desired: frozenset[tunnels.SharedRoute]) -> None:
@@ -202,7 +203,7 @@ def test_other_tunnels_share_a_network_from_the_moment_in_which_the_first_ones_s
 def test_a_route_of_one_tunnel_is_not_taken_for_a_shared_one_that_is_gone_already(three: str):
     """The kernel deletes the first route that fits a message."""
     before = routes(three)
-    links_ = namespace.look(three, lambda read: [read.link(name=f"x{number}") for number in (7, 9)])
+    links_ = namespace.read(three, lambda read: [read.link(name=f"x{number}") for number in (7, 9)])
     message = xfrm._multipath(NET, [link.ifindex for link in links_ if link])
 
     def work(ip: Any) -> None:

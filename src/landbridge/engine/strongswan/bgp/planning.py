@@ -13,7 +13,7 @@ CLOSED_FOR = 300
 
 
 def plan_sessions(desired: BgpConfiguration, current: BgpState, at: datetime) -> Iterator[steps.BgpStep]:
-    """`at`: the time of the look. A new configuration also opens closed sessions."""
+    """`at`: the time of the observation. A new configuration also opens closed sessions."""
     if not current.alive or not current.answers:
         yield steps.StartBird(desired, died=current.started)
     elif current.fingerprint != desired.fingerprint:
@@ -31,8 +31,8 @@ def plan_stop(current: BgpState) -> Iterator[steps.BgpStep]:
         yield steps.StopBird()
 
 
-def due_looks(desired: BgpConfiguration, current: BgpState, at: datetime) -> Iterator[float]:
-    """Seconds after which a look is due because of the time."""
+def due_observations(desired: BgpConfiguration, current: BgpState, at: datetime) -> Iterator[float]:
+    """Seconds after which an observation is due because of the time."""
     yield from (left for _, left in _closed(desired, current, at) if left > 0)
 
 

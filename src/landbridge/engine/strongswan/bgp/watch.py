@@ -1,6 +1,6 @@
 """Detects changes of the sessions of all gateways. BIRD notifies nobody, so each BIRD is asked each second, which takes a millisecond.
 
-This module requests a look, and the look finds the change.
+This module requests an observation, and the observation finds the change.
 """
 
 import contextlib
@@ -32,11 +32,11 @@ class Watcher:
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(PERIOD):
             try:
-                self._look_at_all()
+                self._observe_all()
             except Exception:
                 log.exception("BGP sessions could not be watched; the next attempt is in a second")
 
-    def _look_at_all(self) -> None:
+    def _observe_all(self) -> None:
         folders = {path.parent for path in self._engine.glob(f"*/{bird.BIRD.socket_file}")}
         for folder in folders | self._seen.keys():
             before, now = self._seen.get(folder), _summary(folder)
@@ -51,7 +51,7 @@ class Watcher:
 
 
 def _summary(folder: Path) -> object:
-    """The parts of the sessions whose change needs a look; None without a BIRD."""
+    """The parts of the sessions whose change needs an observation; None without a BIRD."""
     try:
         with Client(bird.BIRD.connect(folder), timeout=ANSWER_TIMEOUT) as client:
             protocols = answers.protocols(client.ask("show protocols all"))

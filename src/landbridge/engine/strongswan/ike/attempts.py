@@ -92,8 +92,8 @@ class AttemptLog:
 
     # -- what is loaded ---------------------------------------------------------------------------------------------
 
-    def look(self, state: ike_state.IkeState, peers: Mapping[str, ike_state.Ends]) -> None:
-        """Takes the result of a look: connections with their ends, secrets, SAs."""
+    def observe(self, state: ike_state.IkeState, peers: Mapping[str, ike_state.Ends]) -> None:
+        """Takes the result of an observation: connections with their ends, secrets, SAs."""
         with self._lock:
             if self._kept.set_peers(peers):
                 self._loaded.keep(peers.keys())
@@ -192,7 +192,7 @@ class AttemptLog:
 
     def _sa_of(self, at: datetime, sa_name: str | None, unique_id: str, line: str) -> _Sa:
         """The IKE_SA that a line is about. charon logs the first message of an IKE_SA that replaces another one under the number of the
-        other one. An IKE_SA that begins, or has no name yet, is not up, although a look may have found it up before its lines were read.
+        other one. An IKE_SA that begins, or has no name yet, is not up, although an observation may have found it up before its lines were read.
         """
         sa = self._sas.get(unique_id) or self._new_sa(unique_id, at)
         self._name(sa, sa_name)

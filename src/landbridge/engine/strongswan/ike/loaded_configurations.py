@@ -31,7 +31,7 @@ class LoadedConfigurations:
         return self._of.get(connection_id, LoadedConfiguration())
 
     def note(self, connection_id: str, children: Collection[str], secrets: frozenset[str], *, is_new: bool) -> bool:
-        """Returns whether the configuration differs. One that is first found by a look was loaded before all attempts."""
+        """Returns whether the configuration differs. One that is first found by an observation was loaded before all attempts."""
         known = self._of.setdefault(connection_id, LoadedConfiguration())
         if known.since and (known.children, known.secrets) == (children, secrets):
             return False

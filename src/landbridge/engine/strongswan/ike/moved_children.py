@@ -33,7 +33,7 @@ def plan(
             yield steps.RekeyChild(config.connection_id, child.unique_id, child.name)
 
 
-def due_looks(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[float]:
+def due_observations(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[float]:
     """Seconds until the rekeys that are still to come."""
     yield from (left for _, left in _moved(config, sas) if left > 0)
 

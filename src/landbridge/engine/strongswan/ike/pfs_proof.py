@@ -29,7 +29,7 @@ def plan(
             yield steps.RekeyChild(config.connection_id, child.unique_id, child.name)
 
 
-def due_looks(config: messages.DesiredConfig, position: int, sas: Iterable[state.IkeSa]) -> Iterator[float]:
+def due_observations(config: messages.DesiredConfig, position: int, sas: Iterable[state.IkeSa]) -> Iterator[float]:
     """Seconds until the rekeys that are still to come."""
     for child in _unproved(config, sas):
         left = _due_at(position) - child.installed_seconds

@@ -199,10 +199,10 @@ def _quiet_seconds(sa: state.IkeSa) -> int:
     return min((sa.established_seconds, *(child.installed_seconds for child in sa.children)))
 
 
-def due_looks(
+def due_observations(
     configs: Iterable[messages.DesiredConfig], current: state.IkeState, *, prove_pfs: bool = False
 ) -> Iterator[float]:
-    """Seconds until the looks that are due because of the time: a device that has dialled in may still ask for more pairs, a device that does
+    """Seconds until the observations that are due because of the time: a device that has dialled in may still ask for more pairs, a device that does
     not answer becomes dead, PFS is proved some seconds after a tunnel came up, an SA that exists twice is ended when it is old enough, and what a
     reauthentication of IKEv1 moved is rekeyed.
     """
@@ -211,10 +211,10 @@ def due_looks(
         held = sas[config.connection_id]
         if not config.initiates and _may_ask(config, held):
             yield SETTLING
-        yield from redundant_sas.due_looks(config, held)
-        yield from moved_children.due_looks(config, held)
+        yield from redundant_sas.due_observations(config, held)
+        yield from moved_children.due_observations(config, held)
         if prove_pfs:
-            yield from pfs_proof.due_looks(config, position, held)
+            yield from pfs_proof.due_observations(config, position, held)
         yield from (left for sa in held if (left := _seconds_left(sa, config, current)) is not None and left > 0)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from landbridge.engine.strongswan.ike import messages, state, steps
 
-#: Seconds that may pass between the last packet and the look that finds the dead device, beside the timers.
+#: Seconds that may pass between the last packet and the observation that finds the dead device, beside the timers.
 _LATE = 5
 
 _Identity = tuple[str, tuple[str, ...], tuple[str, ...]]
@@ -37,7 +37,7 @@ def plan(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator
             kept.add(_identity(child))
 
 
-def due_looks(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[float]:
+def due_observations(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> Iterator[float]:
     """Seconds until the SAs of a connection that has some of them twice are old enough."""
     live = _live(config, sas)
     children = [_identity(child) for sa in live for child in _children(sa)]

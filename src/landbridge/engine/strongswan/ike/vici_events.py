@@ -1,6 +1,6 @@
 """Listens to the events of every charon of this machine, and reads their logs, in one thread.
 
-This module changes nothing but the length of a log, and has charon open one anew that somebody replaced or deleted. It keeps the log lines and says in which gateway something happened; a look finds out what. It finds a
+This module changes nothing but the length of a log, and has charon open one anew that somebody replaced or deleted. It keeps the log lines and says in which gateway something happened; an observation finds out what. It finds a
 charon that comes back by its socket.
 """
 
@@ -39,21 +39,21 @@ log = logging.getLogger(__name__)
 #: Without rekeys: one of a thousand tunnels is always rekeying, and a rekey changes nothing of what is up or down.
 EVENTS = ("ike-updown", "child-updown")
 LOG_EVENT = "log"
-#: Seconds. Events come in bursts: a burst is read at once, and one look answers it.
+#: Seconds. Events come in bursts: a burst is read at once, and one observation answers it.
 BURST_PAUSE = 0.05
 DEBOUNCE = 0.02
-#: Seconds by which a look may be later than it was asked for: many for almost the same time are one.
+#: Seconds by which an observation may be later than it was asked for: many for almost the same time are one.
 SLACK = 0.1
-#: Seconds that an answer may take after the first retransmit of its request, before a look is requested. One of a thousand tunnels always
-#: loses a packet. With READ_PAUSE, LINE_LOOK_PAUSE and the first retransmit (2 s) it is less than the shortest time of a dead device, 6 s.
+#: Seconds that an answer may take after the first retransmit of its request, before an observation is requested. One of a thousand tunnels always
+#: loses a packet. With READ_PAUSE, LINE_OBSERVATION_PAUSE and the first retransmit (2 s) it is less than the shortest time of a dead device, 6 s.
 DOUBT = 1.2
-#: Seconds between looks for charons that someone else started.
+#: Seconds between two searches for charons that someone else started.
 SCAN = 1.0
-#: Seconds between two questions to a charon, and seconds that it has for an answer before a look is requested. A charon that hangs sends no
+#: Seconds between two questions to a charon, and seconds that it has for an answer before an observation is requested. A charon that hangs sends no
 #: events.
 QUESTION_PAUSE = 5.0
 ANSWER_TIME = 5.0
-#: Seconds between two readings of the logs, and between two looks whether one is full, or another file has taken its place. 200 reads of files without
+#: Seconds between two readings of the logs, and between two checks whether one is full, or another file has taken its place. 200 reads of files without
 #: news, in a process that does other things between them, take 2 ms of a processor.
 READ_PAUSE = 0.5
 KEEP_UP_PAUSE = 5.0
@@ -69,8 +69,8 @@ _EMPTY = (b"[ ]", b"N(DPD) ]", b"N(DPD_ACK) ]")
 _PACKETS = (b"sending packet", b"received packet")
 #: Lines about packets that are known, of one gateway.
 PACKETS_KEPT = 20_000
-#: Seconds between looks because of lines, and because of late answers. A peer can make charon log many lines.
-LINE_LOOK_PAUSE = 2.0
+#: Seconds between observations because of lines, and because of late answers. A peer can make charon log many lines.
+LINE_OBSERVATION_PAUSE = 2.0
 
 
 class NoiseFilter:
@@ -104,7 +104,7 @@ class NoiseFilter:
 
 @dataclass(slots=True)
 class _Subscription:
-    """`received`: the beginning of a packet; its rest must come by `due`. `next_line_look`: when the last look because of a line is due.
+    """`received`: the beginning of a packet; its rest must come by `due`. `next_line_observation`: when the last observation because of a line is due.
     `asked`: when a question was asked that has no answer yet; `ask_at`: when the next question is due. `log`: the log file, None as long as it is not found.
     `log_events`: the lines come as events of VICI, since those of the file do not name their IKE_SAs.
     """
@@ -117,7 +117,7 @@ class _Subscription:
     received: bytes = b""
     due: float = 0.0
     noise: NoiseFilter = field(default_factory=NoiseFilter)
-    next_line_look: float = -math.inf
+    next_line_observation: float = -math.inf
     asked: float | None = None
     ask_at: float = -math.inf
 
@@ -171,7 +171,7 @@ class Watcher:
                 self._due[gateway_id].add(due)
 
     def rescan(self) -> None:
-        """Looks for new charons at once: one was started. Any thread may call."""
+        """Searches for new charons at once: one was started. Any thread may call."""
         self._scan_at = 0.0
         self._wake_up()
 
@@ -252,7 +252,7 @@ class Watcher:
                 self._listen(selector, gateway_id, folder)
 
     def _ask_all(self, selector: selectors.BaseSelector) -> None:
-        """Asks each charon a question now and then, and requests a look at one that does not answer."""
+        """Asks each charon a question now and then, and requests an observation of one that does not answer."""
         now = time.monotonic()
         for subscription in list(self._subscriptions.values()):
             if subscription.asked is not None and now - subscription.asked >= ANSWER_TIME:
@@ -373,15 +373,15 @@ class Watcher:
             self._call_for_lines(subscription)
 
     def _call_for_lines(self, subscription: _Subscription) -> None:
-        """At once, and then not before LINE_LOOK_PAUSE is over."""
+        """At once, and then not before LINE_OBSERVATION_PAUSE is over."""
         now = time.monotonic()
-        if subscription.next_line_look > now:
+        if subscription.next_line_observation > now:
             return
-        at_once, after_pause = now + DEBOUNCE, subscription.next_line_look + LINE_LOOK_PAUSE
-        subscription.next_line_look = max(at_once, after_pause)
+        at_once, after_pause = now + DEBOUNCE, subscription.next_line_observation + LINE_OBSERVATION_PAUSE
+        subscription.next_line_observation = max(at_once, after_pause)
         if after_pause < at_once:
             self._call_within(subscription.gateway_id, DEBOUNCE)
-        else:  # a look that is due before says nothing of the lines that come until then
+        else:  # an observation that is due before says nothing of the lines that come until then
             self.call_after(subscription.gateway_id, after_pause - now)
 
 

@@ -22,7 +22,7 @@ DELETE_TIMEOUT = "1000"
 #: Requests under way at once.
 WINDOW = 64
 
-#: What a look asks: the event that brings the list, if any, and the command.
+#: What an observation asks: the event that brings the list, if any, and the command.
 _LISTS = (("list-conn", "list-conns"), ("", "get-shared"), ("list-sa", "list-sas"))
 #: Kinds of steps: one of a kind follows another one before that is answered.
 _PIPELINED = ((steps.LoadSecret, steps.LoadConn), (steps.Initiate,))
@@ -30,7 +30,7 @@ _OfAnSa = steps.TerminateIke | steps.AbandonIke | steps.TerminateChild | steps.R
 _ENDS = (steps.TerminateIke, steps.AbandonIke, steps.TerminateChild)
 
 
-class Look(NamedTuple):
+class Loaded(NamedTuple):
     """The messages of `list-conns` and `list-sas`, and the ids of the secrets."""
 
     conns: list[dict[str, Any]]
@@ -38,7 +38,7 @@ class Look(NamedTuple):
     sas: list[dict[str, Any]]
 
 
-def look(connection: socket.socket) -> Look:
+def list_loaded(connection: socket.socket) -> Loaded:
     """On a connection of its own. All is asked at once."""
     transport = vici_protocol.Transport(connection)
     for event, command in _LISTS:
@@ -46,7 +46,7 @@ def look(connection: socket.socket) -> Look:
             transport.send(Packet.register_event(event))
         transport.send(Packet.request(command))
     (conns, _), (_, keys), (sas, _) = [vici_protocol.receive(transport, confirmed=bool(event)) for event, _ in _LISTS]
-    return Look(conns, frozenset(key.decode() for key in keys.get("keys", ())), sas)
+    return Loaded(conns, frozenset(key.decode() for key in keys.get("keys", ())), sas)
 
 
 class ViciSession:

@@ -343,7 +343,7 @@ def table_name(table: str) -> str:
 
 @functools.lru_cache(maxsize=1 << 8)
 def summary(table: str) -> str:
-    """Name, chains with their policies and numbers of rules: what `nftables.look` shows of this table unless somebody changed it."""
+    """Name, chains with their policies and numbers of rules: what `nftables.summary` shows of this table unless somebody changed it."""
     chains = re.findall(r"  chain (\S+) {\n(?:[^\n]* policy (\w+);\n)?(.*?)\n  }", table, re.DOTALL)
     return summary_of(
         table_name(table), {name: (policy or None, len(rules.splitlines())) for name, policy, rules in chains}

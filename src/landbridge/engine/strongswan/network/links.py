@@ -166,10 +166,10 @@ def check_move(gateway_id: str, underlay: str | None, link: str, kind: str) -> N
     """Checks that the link can be created anew on `kind`. Raises OSError when it must stay where it is."""
     how, _, parent = kind.partition(" ")
     if parent:
-        namespace.look(underlay, lambda read: _check_parent(read, parent, "bridge" if how == "bridge" else ""))
-    ours = namespace.look(names.namespace(gateway_id), lambda read: read.link(name=link))
+        namespace.read(underlay, lambda read: _check_parent(read, parent, "bridge" if how == "bridge" else ""))
+    ours = namespace.read(names.namespace(gateway_id), lambda read: read.link(name=link))
     if ours is not None and ours.kind == "veth":
-        there = namespace.look(underlay, lambda read: read.link(ifindex=ours.parent))
+        there = namespace.read(underlay, lambda read: read.link(ifindex=ours.parent))
         if there is None or there.kind != "veth" or there.parent != ours.ifindex:
             place = f"network namespace {underlay}" if underlay else "machine's own network namespace"
             raise OSError(f"its other end is not in the {place}; `landbridge engine stop` takes it down")
@@ -217,8 +217,8 @@ def add_addresses(gateway_id: str, underlay: str | None, addresses: tuple[tuple[
     outer = [address for link, address in addresses if link == "wan"]
     if outer:
         hosts = [address.split("/", maxsplit=1)[0] for address in outer]
-        namespace.look(underlay, lambda read: underlay_checks.check_free(read, hosts))
-    namespace.look(name, within)
+        namespace.read(underlay, lambda read: underlay_checks.check_free(read, hosts))
+    namespace.read(name, within)
     if any(link != "lo" for link, _ in addresses):
         namespace.inside(name, announce)
     if outer:

@@ -32,7 +32,7 @@ def inside(name: str | None, work: Callable[[Any], T]) -> T:
     return _within(name, lambda: _with(IPRoute(), work))
 
 
-def look(name: str | None, work: Callable[[netlink.Reader], T]) -> T:
+def read(name: str | None, work: Callable[[netlink.Reader], T]) -> T:
     """As `inside`, for work that only reads."""
     if name is None:
         return _with(netlink.Reader(), work)

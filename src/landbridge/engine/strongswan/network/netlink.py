@@ -1,6 +1,6 @@
 """Reads links, addresses, rules and routes from netlink messages.
 
-This module adds addresses, and otherwise changes nothing: pyroute2 does that. A look with pyroute2 costs a millisecond a question and
+This module adds addresses, and otherwise changes nothing: pyroute2 does that. An observation with pyroute2 costs a millisecond a question and
 50 µs an answer, half a second with a thousand tunnels (measured). Only IPv4, and only what is needed. Layouts: rtnetlink(7), <linux/rtnetlink.h>,
 <linux/if_link.h>, <linux/fib_rules.h>.
 """

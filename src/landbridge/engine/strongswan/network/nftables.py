@@ -71,7 +71,7 @@ def _nets(element: Any) -> Iterator[str]:
         yield from map(str, ipaddress.summarize_address_range(*map(ipaddress.IPv4Address, element["range"])))
 
 
-def look(owner: str = "") -> str | None:
+def summary(owner: str = "") -> str | None:
     """The summary of the owner's tables as they stand in the namespace of the calling thread; None without one."""
     return "; ".join(_read(netlink.firewall_generation(), owner).values()) or None
 

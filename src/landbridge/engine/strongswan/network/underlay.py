@@ -15,7 +15,7 @@ def missing(site: model.Site) -> list[str]:
     """A line for each thing of the site file that this machine does not have."""
     if site.underlay is not None and not namespace.exists(site.underlay):
         return [f"[[node]] underlay: there is no network namespace {site.underlay}"]
-    return namespace.look(site.underlay, lambda read: list(_missing(read, site)))
+    return namespace.read(site.underlay, lambda read: list(_missing(read, site)))
 
 
 def _missing(read: netlink.Reader, site: model.Site) -> Iterator[str]:
@@ -51,11 +51,11 @@ def _wrong_link(place: str, link: netlink.Link | None, name: str, kind: str = ""
 def addresses(site: model.Site) -> tuple[frozenset[str], frozenset[str]]:
     """This machine's own addresses in the underlay, and those of the routers that it uses."""
 
-    def look(read: netlink.Reader) -> tuple[frozenset[str], frozenset[str]]:
+    def pairs(read: netlink.Reader) -> tuple[frozenset[str], frozenset[str]]:
         own = frozenset(_host(address.text) for address in read.addresses())
         return own, frozenset(route.gateway for route in read.routes() if route.gateway)
 
-    return namespace.look(site.underlay, look)
+    return namespace.read(site.underlay, pairs)
 
 
 def check_free(read: netlink.Reader, outer: Iterable[str]) -> None:

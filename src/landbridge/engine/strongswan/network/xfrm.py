@@ -132,7 +132,7 @@ def delete(ip: Any, if_id: int) -> None:
         ip.link("del", index=index)
 
 
-def look(snapshot: netlink.Snapshot) -> dict[str, tunnels.Tunnel]:
+def read_tunnels(snapshot: netlink.Snapshot) -> dict[str, tunnels.Tunnel]:
     """Name of the interface -> its tunnel as it stands. `connection_id` is empty where the interface's alias is."""
     routes, pairs = _our_routes(snapshot.routes), _pairs(snapshot.rules)
     tables = {(route.table, route.link) for route in snapshot.routes}
@@ -156,7 +156,7 @@ def look(snapshot: netlink.Snapshot) -> dict[str, tunnels.Tunnel]:
     return tunnel
 
 
-def look_at_shared_routes(snapshot: netlink.Snapshot) -> frozenset[tunnels.SharedRoute]:
+def read_shared_routes(snapshot: netlink.Snapshot) -> frozenset[tunnels.SharedRoute]:
     return frozenset(_shared_routes(snapshot.routes, _if_ids(snapshot.links)))
 
 

@@ -1,4 +1,4 @@
-"""One look at what a gateway's BIRD runs and knows. It changes nothing."""
+"""Observes what the BIRD of a gateway runs and knows. It changes nothing."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +9,8 @@ from landbridge.engine.strongswan.bgp.client import Client
 from landbridge.engine.strongswan.bgp.state import BgpState
 
 
-def look(folder: Path) -> BgpState:
-    """Raises nothing for a BIRD that is alive and does not answer: the rest of the look goes on, since tunnels do not need BIRD."""
+def observe(folder: Path) -> BgpState:
+    """Raises nothing for a BIRD that is alive and does not answer: the rest of the observation goes on, since tunnels do not need BIRD."""
     started = bird.was_started(folder)
     try:
         return _ask(folder, started=started)

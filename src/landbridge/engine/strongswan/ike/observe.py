@@ -1,4 +1,4 @@
-"""One look at what charon holds for a gateway. It changes nothing."""
+"""Observes what charon holds for a gateway. It changes nothing."""
 
 import dataclasses
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from landbridge.engine.strongswan.ike import attempts, charon, unanswered_reques
 from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_ends, parse_sas
 
 
-def look(
+def observe(
     folder: Path,
     waiting: unanswered_requests.UnansweredRequests,
     said: attempts.AttemptLog,
@@ -25,7 +25,7 @@ def look(
     except daemon.NOT_LISTENING:
         return IkeState(**_of(start), recently_initiated=frozenset(recently_initiated))
     with connection:
-        conns, secrets, sas = vici_session.look(connection)
+        conns, secrets, sas = vici_session.list_loaded(connection)
     ends, ike_sas = parse_ends(conns), parse_sas(sas)
     waiting.keep(frozenset(sa.unique_id for sa in ike_sas))
     seen = IkeState(
@@ -37,7 +37,7 @@ def look(
         recently_initiated=frozenset(recently_initiated),
         unanswered=waiting.seconds({sa.unique_id for sa in ike_sas if sa.negotiating}),
     )
-    said.look(seen, ends)
+    said.observe(seen, ends)
     return dataclasses.replace(
         seen, attempts=said.attempts(), strangers=said.strangers(), unknown_lines=said.unknown_lines
     )

@@ -1,4 +1,4 @@
-"""The commands that look at a connection: diagnosis, timeline, traffic, watch, probe, SAs, the device's configuration."""
+"""The commands that inspect a connection: diagnosis, timeline, traffic, watch, probe, SAs, the device's configuration."""
 
 import json
 import sys
@@ -175,7 +175,7 @@ def _what(entry: dict[str, Any]) -> str:
 @click.command("watch")
 @remote.api_command
 @remote.name_of(CONNECTION, required=False)
-@click.option("--interval", type=click.FloatRange(min=0.2), default=2.0, help="Seconds between two looks (default 2).")
+@click.option("--interval", type=click.FloatRange(min=0.2), default=2.0, help="Seconds between two polls (default 2).")
 def watch(run: remote.CommandRun, name: str | None, interval: float) -> None:
     """Show the statuses of connections as they change, until Ctrl-C.
 
@@ -184,21 +184,21 @@ def watch(run: remote.CommandRun, name: str | None, interval: float) -> None:
     """
     wanted = run.find(CONNECTION, name) if name else None
 
-    def look() -> list[dict[str, Any]]:
+    def poll() -> list[dict[str, Any]]:
         connections = resources.list_statuses(run.api, CONNECTION)
         return [connection for connection in connections if wanted in (None, connection["id"])]
 
     if output.is_terminal() and run.form == "table":
-        _redraw(run, look, interval)
+        _redraw(run, poll, interval)
     else:
-        _tell(look, interval)
+        _tell(poll, interval)
 
 
-def _redraw(run: remote.CommandRun, look: Any, interval: float) -> None:
+def _redraw(run: remote.CommandRun, poll: Any, interval: float) -> None:
     from rich.live import Live  # noqa: PLC0415
 
     def drawn() -> Any:
-        return output.grid(COLUMNS, rows(run.api, look()))
+        return output.grid(COLUMNS, rows(run.api, poll()))
 
     with Live(drawn(), auto_refresh=False, screen=False) as live:
         while True:
@@ -206,10 +206,10 @@ def _redraw(run: remote.CommandRun, look: Any, interval: float) -> None:
             live.update(drawn(), refresh=True)
 
 
-def _tell(look: Any, interval: float) -> None:
+def _tell(poll: Any, interval: float) -> None:
     before: dict[str, dict[str, Any]] | None = None
     while True:
-        now = {connection["id"]: connection for connection in look()}
+        now = {connection["id"]: connection for connection in poll()}
         for change, connection in changes(before, now):
             sys.stdout.write(json.dumps({"change": change, **connection}, ensure_ascii=True) + "\n")
         sys.stdout.flush()
@@ -220,7 +220,7 @@ def _tell(look: Any, interval: float) -> None:
 def changes(
     before: dict[str, dict[str, Any]] | None, now: dict[str, dict[str, Any]]
 ) -> Iterable[tuple[str, dict[str, Any]]]:
-    """What changed between two looks; `before` is None at the first."""
+    """What changed between two polls; `before` is None at the first."""
     if before is None:
         return [("present", connection) for connection in now.values()]
     gone = [("gone", connection) for key, connection in before.items() if key not in now]
@@ -254,11 +254,11 @@ def probe(run: remote.CommandRun, name: str, last: bool, timeout: float, **asked
 
 
 def _wait_for_probe(service: api.Api, name: str, path: str, probe_id: str, timeout: float) -> None:
-    def look() -> waiting.Look:
+    def poll() -> waiting.Poll:
         recorded = next(recorded for recorded in service.get(path)["probes"] if recorded["id"] == probe_id)
-        return waiting.Look(f"probe {recorded['state']}", done=recorded["state"] == "done")
+        return waiting.Poll(f"probe {recorded['state']}", done=recorded["state"] == "done")
 
-    waiting.until(name, look, timeout)
+    waiting.until(name, poll, timeout)
 
 
 @click.command("sas")
@@ -338,15 +338,15 @@ def wait(run: remote.CommandRun, name: str, wanted: str, timeout: float) -> None
     The command ends at once when the connection becomes ERROR, unless `--for ERROR`.
     """
 
-    def look() -> waiting.Look:
+    def poll() -> waiting.Poll:
         try:
             connection_id = run.find(CONNECTION, name)
             diagnosis = run.api.get(run.api.ours(CONNECTION.statuses, connection_id, "diagnosis"))["diagnosis"]
         except failures.NotFound:
-            return waiting.Look("gone" if wanted == "gone" else "not there yet", done=wanted == "gone")
+            return waiting.Poll("gone" if wanted == "gone" else "not there yet", done=wanted == "gone")
         return waiting.diagnosed(diagnosis, wanted)
 
-    waiting.until(name, look, timeout)
+    waiting.until(name, poll, timeout)
 
 
 @click.command("simulate")

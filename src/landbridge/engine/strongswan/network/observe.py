@@ -1,4 +1,4 @@
-"""One look at a gateway's network, in its namespace and in the underlay. It changes nothing."""
+"""Observes the network of a gateway, in its namespace and in the underlay. It changes nothing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,34 +23,34 @@ class _Inside:
     rules: frozenset[tuple[int, str, int]] = frozenset()
 
 
-def look(gateway_id: str, underlay: str | None, *, nat: bool, foreign: bool) -> NetworkState:
+def observe(gateway_id: str, underlay: str | None, *, nat: bool, foreign: bool) -> NetworkState:
     """`nat`: whether the machine may have a table for this gateway's EIPs. `foreign`: whether the namespace with the gateway's name is not its own.
     Raises OSError or NetlinkError.
     """
     name, owner = names.namespace(gateway_id), names.short(gateway_id)
     exists = not foreign and namespace.exists(name)
-    inside, fields = namespace.look(name, _look_inside) if exists else (_Inside(), dict[str, Any]())
-    outside = namespace.look(underlay, lambda read: _look_in_underlay(read, gateway_id, inside))
+    inside, fields = namespace.read(name, _observe_inside) if exists else (_Inside(), dict[str, Any]())
+    outside = namespace.read(underlay, lambda read: _observe_underlay(read, gateway_id, inside))
     return NetworkState(
         namespace=exists,
         foreign=foreign,
         uplink_mtu=inside.uplink_mtu,
         next_hop=inside.next_hop,
         rules=inside.rules,
-        nat_table=namespace.inside(underlay, lambda _: nftables.look(owner)) if nat else None,
+        nat_table=namespace.inside(underlay, lambda _: nftables.summary(owner)) if nat else None,
         **outside,
         **fields,
     )
 
 
-def _look_inside(read: netlink.Reader) -> tuple[_Inside, dict[str, Any]]:
+def _observe_inside(read: netlink.Reader) -> tuple[_Inside, dict[str, Any]]:
     snapshot = read.snapshot(without=links.CHARON_TABLE)
     fields = {
-        "filter_table": nftables.look(),
+        "filter_table": nftables.summary(),
         "refused": nftables.refused(),
         "seen": nftables.seen(),
-        "tunnels": xfrm.look(snapshot),
-        "shared_routes": xfrm.look_at_shared_routes(snapshot),
+        "tunnels": xfrm.read_tunnels(snapshot),
+        "shared_routes": xfrm.read_shared_routes(snapshot),
         "hashes_ports": xfrm.hashes_ports(),
         "learned_mtus": xfrm.learned_mtus(snapshot),
         "learned_routes": _learned_routes(snapshot),
@@ -107,7 +107,7 @@ def _is_protected(snapshot: netlink.Snapshot) -> bool:
     )
 
 
-def _look_in_underlay(read: netlink.Reader, gateway_id: str, inside: _Inside) -> dict[str, Any]:
+def _observe_underlay(read: netlink.Reader, gateway_id: str, inside: _Inside) -> dict[str, Any]:
     """The fields of `NetworkState` that the underlay decides."""
     uplink_peer = read.link(name=names.uplink_peer(gateway_id))
     uplink = _uplink(read, inside, uplink_peer)
