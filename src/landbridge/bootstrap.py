@@ -126,7 +126,7 @@ def serve_worker(file: int, configure_log: Callable[[config.Log], None]) -> None
 def make_source(
     data: data_folder.Data, site: model.Site, heart: heartbeat.Heartbeat, agent: config.Agent | None = None
 ) -> nodes.StoreSource:
-    """What binds an agent to the store of its own process."""
+    """Returns what binds an agent to the store of its own process."""
     desired = partial(nodes.desired, site=site, vault=data.vault, fingerprint_key=data.fingerprint_key)
     unseen_after = (agent or config.Agent()).unseen_after
     return nodes.StoreSource(data.database, desired, site, heart.beat, unseen_after)
@@ -139,7 +139,7 @@ def make_dependencies(
     engine: dict[str, str],
     heart: heartbeat.Heartbeat,
 ) -> app.Dependencies:
-    """What the HTTP edge is made of. `engine` describes the engine."""
+    """Returns what the HTTP edge is made of. `engine` describes the engine."""
     tick = settings.agent.tick_seconds
     service = call.Service(
         database=data.database,
@@ -163,7 +163,7 @@ def make_dependencies(
 
 
 def make_application(settings: config.Settings, dependencies: app.Dependencies) -> ASGIApp:
-    """What the HTTP server serves: the API and the console. They share the queues of access keys."""
+    """Returns what the HTTP server serves: the API and the console. They share the queues of access keys."""
     pages = page_context.Dependencies(
         service=dependencies.service,
         credentials=dependencies.credentials,

@@ -1,4 +1,4 @@
-"""The loop itself: gateways that are due, a few threads, one cycle a gateway at a time.
+"""Runs the cycles of the gateways that are due, in a few threads. A gateway has one cycle at a time.
 
 Invariants: a gateway is never in two cycles at once, and a nudge that comes during a cycle causes another one after it. Gateways
 that hang or fail leave the others their places: see `_has_place`.
@@ -63,7 +63,7 @@ class Source(Protocol):
         """Ids of all gateways of this node, those that are to go included."""
 
     def desired(self, gateway_id: str) -> model.DesiredGateway | None:
-        """What ought to be now; None: nothing of the gateway."""
+        """Returns what ought to be now; None: nothing of the gateway."""
 
     def paused(self) -> frozenset[str | None]:
         """Ids of the paused gateways: the agent observes them and changes nothing. None among them: all gateways are paused."""
@@ -291,7 +291,7 @@ class Agent:
             return state.unreported
 
     def _contenders(self, now: float) -> int:
-        """How many gateways want the processor. Gateways in their cooldown count, gateways in back-off do not."""
+        """Returns how many gateways want the processor. Gateways in their cooldown count, gateways in back-off do not."""
         wanting = (
             gateway.running or (gateway.due is not None and gateway.due <= max(now, gateway.cooldown_until))
             for gateway in self._gateways.values()

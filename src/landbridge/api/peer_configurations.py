@@ -1,4 +1,4 @@
-"""The operations on the other side's configuration."""
+"""The operations on configurations of customers' devices."""
 
 from landbridge import model
 from landbridge.api import routes

@@ -1,4 +1,4 @@
-"""Verifies the signature of a request (`landbridge.signatures`). Pure: it looks nothing up."""
+"""Verifies the signature of a request (`landbridge.signatures`). Pure: the caller gives the key."""
 
 import hmac
 import re

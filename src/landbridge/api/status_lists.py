@@ -1,4 +1,4 @@
-"""The lists of ours: statuses of connections and of gateways."""
+"""The operations on lists of statuses of connections and gateways (extensions of ours)."""
 
 from typing import Any
 

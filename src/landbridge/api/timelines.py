@@ -1,4 +1,4 @@
-"""The timeline of a connection."""
+"""The operation on the timeline of a connection."""
 
 from landbridge import model
 from landbridge.api import routes

@@ -1,4 +1,4 @@
-"""What a connection carried over the last hour, day or month."""
+"""The operation on the traffic of a connection: what it carried over the last hour, day or month."""
 
 from landbridge.api import routes
 from landbridge.model.samples import SeriesRequest

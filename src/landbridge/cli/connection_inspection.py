@@ -220,7 +220,7 @@ def _tell(poll: Any, interval: float) -> None:
 def changes(
     before: dict[str, dict[str, Any]] | None, now: dict[str, dict[str, Any]]
 ) -> Iterable[tuple[str, dict[str, Any]]]:
-    """What changed between two polls; `before` is None at the first."""
+    """Returns what changed between two polls; `before` is None at the first."""
     if before is None:
         return [("present", connection) for connection in now.values()]
     gone = [("gone", connection) for key, connection in before.items() if key not in now]

@@ -230,7 +230,7 @@ def _body(
 
 
 def _endpoint(run: remote.CommandRun, gateway_id: str, given: str) -> str:
-    """What `vgw_ip` must be: the id of an EIP of the gateway, or the address of a private endpoint."""
+    """Returns what `vgw_ip` must be: the id of an EIP of the gateway, or the address of a private endpoint."""
     if resources.is_id(given):
         return given
     gateway = run.api.get(run.api.v5(GATEWAY.path, gateway_id))[GATEWAY.envelope]

@@ -1,4 +1,4 @@
-"""Numbers of things in what commands print."""
+"""Formats numbers of things for the output of commands."""
 
 
 def count(number: int, singular: str) -> str:

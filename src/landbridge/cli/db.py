@@ -1,4 +1,4 @@
-"""`landbridge db check`: looks at a data folder and changes nothing."""
+"""`landbridge db check`: checks a data folder and changes nothing."""
 
 from types import SimpleNamespace
 

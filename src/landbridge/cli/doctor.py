@@ -1,4 +1,4 @@
-"""`landbridge doctor`: whether this machine can carry tunnels."""
+"""`landbridge doctor`: checks whether this machine can carry tunnels."""
 
 import dataclasses
 from collections import Counter

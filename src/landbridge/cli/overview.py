@@ -134,7 +134,7 @@ def _screen(
 
 
 def _redundancy(service: api.Api, not_redundant: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Why the redundancy of the first gateways is not met, as their diagnoses say it."""
+    """Explains why the redundancy of the first gateways is not met, as their diagnoses say it."""
     if not not_redundant:
         yield "met, or nothing to carry"
     for gateway in not_redundant[:_EXPLAINED]:

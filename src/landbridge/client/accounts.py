@@ -1,4 +1,5 @@
-"""Which service a command asks, and with which key. The first place that names one decides, and the whole account comes from there:
+"""Finds the account of a command: the service to which it sends requests, and the key. The first place that names one decides, and the whole
+account comes from there:
 
 1. the flags `--context NAME` and `--data DIR`
 2. the variables LANDBRIDGE_ENDPOINT, LANDBRIDGE_ACCESS_KEY, LANDBRIDGE_SECRET_KEY and LANDBRIDGE_TOKEN together; then

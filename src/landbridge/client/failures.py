@@ -1,4 +1,4 @@
-"""Why a command ends without success: a line for people, and the exit status for scripts (docs/reference/command-line.md).
+"""The failures of a command: each has a line for people, and an exit status for scripts (docs/reference/command-line.md).
 
 Failure        1  the service or this machine failed
 ├── Usage      2  the command was typed wrongly, or a name is ambiguous

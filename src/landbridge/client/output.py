@@ -141,7 +141,7 @@ def clean(text: str) -> str:
 
 
 def ago(moment: str, now: datetime | None = None) -> str:
-    """How long ago a time (RFC 3339) was: `5 m ago`."""
+    """Returns how long ago a time (RFC 3339) was: `5 m ago`."""
     seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds())
     for size, unit in _UNITS:
         if seconds >= size:

@@ -1,4 +1,4 @@
-"""The page of a connection: what is wanted, what is there, why; its negotiation, its traffic, its history; and what a person can do with it."""
+"""The page of a connection: its desired and its observed state, and the causes of the difference; its negotiation, traffic and history; and its actions."""
 
 import functools
 from collections import defaultdict
@@ -187,7 +187,7 @@ def _carried(
 
 
 async def ask_delete(context: PageContext) -> Answered:
-    """What a delete will touch."""
+    """Shows what a delete will touch."""
     this = model.ConnectionRef(connection_id=context.path("id"))
     diagnosis = await context.perform(connections.diagnose, this)
     ref = model.GatewayRef(gateway_id=diagnosis.connection.gateway_id)

@@ -107,7 +107,7 @@ ask_edit, edit = changes.edit_pages(_present)
 
 
 async def ask_delete(context: PageContext) -> Answered:
-    """What a delete will touch. With connections it would be refused."""
+    """Shows what a delete will touch. With connections it would be refused."""
     customer_gateway: Any = await _find(context)
     used = await context.perform(operations.used_by, _ref(context))
     return context.render(

@@ -1,4 +1,4 @@
-"""Forms: fields that have the paths of the API, the body that they make, and what the rules say beside each of them. Pure.
+"""Forms: their fields have the paths of the API, make a body of a request, and show the findings of the rules beside each field. Pure.
 
 The form of a create sends what a person filled in. The form of a change sends the fields that differ from what is stored, so it never writes a
 value back that somebody else changed.

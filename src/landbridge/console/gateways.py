@@ -272,7 +272,7 @@ ask_flavor, change_flavor = changes.edit_pages(_flavor)
 
 
 async def ask_delete(context: PageContext) -> Answered:
-    """What a delete will touch. With connections it would be refused."""
+    """Shows what a delete will touch. With connections it would be refused."""
     shown: operations.ShownGateway = await context.perform(operations.show, _ref(context))
     return context.render("delete_gateway.html", shown=shown, gateway=shown.gateway)
 

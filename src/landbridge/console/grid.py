@@ -70,7 +70,7 @@ def draw(tunnels: Sequence[Tunnel], links: int) -> Grid:
 
 
 def label(tunnels: Sequence[Tunnel]) -> str:
-    """What the grid shows, in words: `3 down, 97 up`."""
+    """Returns what the grid shows, in words: `3 down, 97 up`."""
     counts = Counter(tunnel.health for tunnel in tunnels)
     return f"{len(tunnels)} tunnels: " + ", ".join(
         f"{counts[health]} {health}" for health in model.HEALTH_ORDER if counts[health]

@@ -103,7 +103,7 @@ async def show_audit(context: PageContext) -> Answered:
 
 
 async def show_node(context: PageContext) -> Answered:
-    """What the engine carries, and why it does not carry the rest."""
+    """Shows what the engine carries, and why it does not carry the rest."""
     service = context.dependencies.service
     able = service.abilities
     styles = {style: style in able.styles for style in get_args(model.Style)}

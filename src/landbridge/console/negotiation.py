@@ -60,7 +60,7 @@ class Drawing:
         return HEAD + STEP * len(self.steps) + 14
 
     def y(self, number: int) -> int:
-        """Where a step stands in the drawing."""
+        """Returns where a step stands in the drawing."""
         return HEAD + STEP * number + 24
 
 

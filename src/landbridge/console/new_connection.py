@@ -109,7 +109,7 @@ def _styles(context: PageContext) -> list[tuple[str, str, bool]]:
 
 
 async def _check(context: PageContext, form: Mapping[str, str], draft: changes.Draft) -> model.CheckResult:
-    """What the API's check says. A customer gateway that is to be made is checked by its own rules."""
+    """Returns what the API's check says. A customer gateway that is to be made is checked by its own rules."""
     request = model.ConnectionCheckRequest(connection=draft.request)
     checked: CheckedConnection = await context.perform(connection_checks.check, request, violations=draft.violations)
     if form.get("cgw_id") != connection_form.NEW:
@@ -174,7 +174,7 @@ async def answer(context: PageContext) -> Answered:
 
 
 async def wait(context: PageContext) -> Answered:
-    """What the device needs, and whether its tunnel is up."""
+    """Shows what the device needs, and whether its tunnel is up."""
     diagnosis: connections.ConnectionDiagnosis = await context.perform(
         connections.diagnose, model.ConnectionRef(connection_id=context.path("id"))
     )

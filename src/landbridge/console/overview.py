@@ -54,7 +54,7 @@ async def show(context: PageContext) -> Answered:
 
 
 async def selection(context: PageContext, request: model.OverviewRequest) -> overview.Selection:
-    """What the request asks for, of all tunnels or of those of its VPN gateway. It is read once for all viewers."""
+    """Returns what the request asks for, of all tunnels or of those of its VPN gateway. It is read once for all viewers."""
     asked = model.OverviewDataRequest(gateway_id=request.gateway_id)
     data: overview.OverviewData = await context.read(overview.read, asked, key=asked)
     if asked.gateway_id is None:
@@ -63,7 +63,7 @@ async def selection(context: PageContext, request: model.OverviewRequest) -> ove
 
 
 def requested(given: Mapping[str, str | None]) -> model.OverviewRequest:
-    """What the address asks for. Values that no link of the console has are left out."""
+    """Returns what the address asks for. Values that no link of the console has are left out."""
     wanted = set((given["health"] or "").split(","))
     return model.OverviewRequest(
         text=(given["q"] or "").strip()[:TEXT_LIMIT],

@@ -54,7 +54,7 @@ class ReadCache:
         return mark
 
     async def get(self, project_id: str, mark: Mark, name: Hashable, read: Callable[[], Awaitable[Any]]) -> Any:
-        """What `read` returns, or returned to a request with the same mark before. When a read fails, only the request that made it fails."""
+        """Returns what `read` returns, or returned to a request with the same mark before. When a read fails, only the request that made it fails."""
         key = (project_id, name)
         entry = self._entries.get(key)
         if entry is not None and entry[0] == mark:

@@ -83,7 +83,7 @@ def respond(html: str, status: int = 200, headers: Mapping[str, str] | None = No
 
 
 def _ago(moment: datetime | None, now: datetime | None = None) -> str:
-    """How long ago, in the two largest units that matter: `3 d 4 h`."""
+    """Returns how long ago, in the two largest units that matter: `3 d 4 h`."""
     if moment is None:
         return "unknown"
     seconds = max(0, int(((now or datetime.now(UTC)) - moment).total_seconds()))

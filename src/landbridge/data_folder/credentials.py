@@ -58,7 +58,7 @@ def _write_private(path: Path, values: dict[str, str]) -> None:
 
 
 def describe(data: Data) -> str:
-    """Where the first credentials are, or how to make a key without them."""
+    """Returns where the first credentials are, or how to make a key without them."""
     path = data.path / paths.CREDENTIALS
     return f"first credentials in {path}" if path.exists() else f"no {path.name}; a new key: {NEW_KEY}"
 

@@ -1,4 +1,4 @@
-"""Where the data folder is, and who works on it.
+"""Finds the data folder, and locks it for the process that works on it.
 
 Every command on the folder holds a shared lock on the folder itself. A command that replaces the database or the master key holds an
 exclusive lock, so that no service runs meanwhile.

@@ -45,7 +45,7 @@ def fits(safe: vault.Vault, sealed: dict[str, bytes]) -> bool:
 
 
 def _pending(key: Path) -> Path:
-    """Where a new key waits until the database is encrypted under it."""
+    """Returns where a new key waits until the database is encrypted under it."""
     return key.with_name(key.name + ".new")
 
 

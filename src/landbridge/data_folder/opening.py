@@ -1,4 +1,4 @@
-"""What every command on the data folder starts with: it opens the folder, or looks at it."""
+"""Opens the data folder for a command, or inspects it without a change."""
 
 import contextlib
 import dataclasses
@@ -47,7 +47,7 @@ def open_data(
 
 
 def check_data(settings: config.Settings) -> tuple[list[str], dict[str, int]]:
-    """What is wrong in the data folder, and how many rows there are of what. Changes nothing. Raises ConfigError."""
+    """Returns the faults of the data folder, and the number of rows of each table. It changes nothing. Raises ConfigError."""
     path = folder.find(settings)
     with folder.locked(path):
         safe = master_key.open_vault(master_key.path_of(settings), path / paths.DATABASE)

@@ -34,7 +34,7 @@ class Step(Protocol):
     def connection_id(self) -> str | None: ...
 
     def __str__(self) -> str:
-        """What the step does, for a log line: never a secret."""
+        """Returns what the step does, for a log line: never a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Engine(Protocol[State, Target, StepT]):
     def name(self) -> str: ...
 
     def describe(self) -> dict[str, str]:
-        """What this engine is and can do on this machine, for the log and `/readyz`: name, version, data plane."""
+        """Returns what this engine is and can do on this machine, for the log and `/readyz`: name, version, data plane."""
 
     def gateways(self) -> frozenset[str]:
         """Ids of the gateways of which anything exists here, desired or not."""
@@ -153,7 +153,7 @@ class Engine(Protocol[State, Target, StepT]):
         """
 
     def report(self, gateway_id: str, prepared: Target, observed: State, failures: Failures) -> Observation:
-        """What is true, in the words of the model. Pure."""
+        """Returns what is true, in the words of the model. Pure."""
 
     def watch(self, changed: Callable[[str], None], stop: threading.Event) -> None:
         """Calls `changed(gateway_id)` after every event that no step caused. Returns when `stop` is set."""

@@ -1,4 +1,4 @@
-"""Makes the engine that the settings name, and says what this machine has for it.
+"""Makes the engine that the settings name, and lists what this machine has and lacks for it.
 
 An engine is imported when it is made, because a machine may lack the libraries of the other engines.
 """
@@ -91,7 +91,7 @@ def missing(settings: config.Settings, site: model.Site) -> list[str]:
 
 
 def requirements(settings: config.Settings, site: model.Site) -> list[base.Requirement]:
-    """What an engine that makes tunnels needs of this machine and its site, and how to get what is missing. It changes nothing."""
+    """Returns what an engine that makes tunnels needs of this machine and its site, and how to get what is missing. It changes nothing."""
     from landbridge.engine.strongswan import requirements  # noqa: PLC0415
 
     result = list(requirements.check(Path(settings.serve.data).absolute(), site))

@@ -1,4 +1,4 @@
-"""What an engine carries on its data plane, and why it does not carry a connection. Answers, printed configurations and the engine use this
+"""The abilities of an engine on its data plane, and the reasons why it does not carry a connection. Answers, printed configurations and the engine use this
 module. Pure.
 """
 
@@ -44,7 +44,7 @@ def abilities_of(engine: str, plane: Plane, *, bgp: bool = True) -> Abilities:
 
 
 def uncarried(connection: Connection, abilities: Abilities) -> Warning | None:
-    """Why an engine with these abilities does not carry the connection; None when it does. Other connections of the gateway make no
+    """Explains why an engine with these abilities does not carry the connection; None when it does. Other connections of the gateway make no
     difference.
 
     `field` is the field of the request that decides, `text` is the engine's reason.

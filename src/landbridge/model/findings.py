@@ -1,4 +1,4 @@
-"""What rules find in a request: a violation refuses it, a warning goes with its success."""
+"""The findings of rules in a request: a violation refuses it, a warning goes with its success."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,7 +23,7 @@ class Violation:
 
     @property
     def message(self) -> str:
-        """What is wrong and what is allowed. A long value is shortened."""
+        """Returns what is wrong and what is allowed. A long value is shortened."""
         wrong = self.wrong if len(self.wrong) <= 160 else f"{self.wrong[:80]} … {self.wrong[-40:]}"
         return f"{wrong} (wanted: {self.allowed})"
 

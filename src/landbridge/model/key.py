@@ -1,4 +1,4 @@
-"""What requests about the access keys of a project ask."""
+"""The requests about the access keys of a project."""
 
 from dataclasses import dataclass
 

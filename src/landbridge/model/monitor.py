@@ -1,4 +1,4 @@
-"""The connection monitor: a connection's device is to be probed from the connection's endpoint."""
+"""The connection monitor: it sends echoes from the endpoint of a connection to the device."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Which connections carry the subnets behind a VPN gateway, and which single failure would cut which subnets."""
+"""The redundancy of a VPN gateway: which connections carry its subnets, and which single failure would cut which subnets."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How strongSwan spells algorithms, for the engine and for devices that run strongSwan. Pure.
+"""The spellings of algorithms in strongSwan, for the engine and for devices that run strongSwan. Pure.
 
 Source: strongSwan's list of IKEv1 and IKEv2 cipher suites. Every keyword was tried on 5.9.8 in all combinations, with a ping.
 """

@@ -1,4 +1,4 @@
-"""What requests about tags ask: a change of one resource's tags, and a search for resources by their tags."""
+"""The requests about tags: a change of one resource's tags, and a search for resources by their tags."""
 
 from dataclasses import dataclass
 

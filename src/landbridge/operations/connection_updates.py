@@ -62,7 +62,7 @@ def _plan_update(tx: Transaction, call: Call, request: model.ConnectionUpdateReq
 
 @operation("check_vpn_connection_update", "admin", "read")
 def check(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -> model.CheckResult:
-    """What the update would do. It writes nothing. Only a tunnel that is up is disturbed."""
+    """Returns what the update would do. It writes nothing. Only a tunnel that is up is disturbed."""
     try:
         plan = _plan_update(tx, call, request)
     except errors.Invalid as error:

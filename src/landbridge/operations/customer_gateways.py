@@ -37,7 +37,7 @@ def create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -
 
 @operation("check_cgw", "admin", "read")
 def check(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> model.CheckResult:
-    """Why a create with this request would be refused. It writes nothing."""
+    """Explains why a create with this request would be refused. It writes nothing."""
     violations = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "customer_gateway")]
     return model.CheckResult(violations=tuple(fields.merge(call.violations, violations)))
 
@@ -96,7 +96,7 @@ def update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequ
 
 @operation("check_cgw_update", "admin", "read")
 def check_update(tx: Transaction, call: Call, request: model.CustomerGatewayUpdateRequest) -> model.CheckResult:
-    """What the update would do. It writes nothing."""
+    """Returns what the update would do. It writes nothing."""
     try:
         before, after = _plan_update(tx, call, request)
     except errors.Invalid as error:

@@ -49,7 +49,7 @@ def update(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> 
 
 @operation("check_vgw_update", "admin", "read")
 def check(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> model.CheckResult:
-    """What the update would do. It writes nothing."""
+    """Returns what the update would do. It writes nothing."""
     try:
         plan = _plan(tx, call, request)
     except errors.Invalid as error:

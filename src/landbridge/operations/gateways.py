@@ -70,7 +70,7 @@ def create(tx: Transaction, call: Call, request: model.GatewayRequest) -> ShownG
 
 @operation("check_vgw", "admin", "read")
 def check(tx: Transaction, call: Call, request: model.GatewayRequest) -> model.CheckResult:
-    """What a create with this request would do. It writes nothing."""
+    """Returns what a create with this request would do. It writes nothing."""
     refused = [*rules.check(request, _facts(tx, call, request)), *quotas.check(tx, call, "vpn_gateway")]
     violations = tuple(fields.merge(call.violations, refused))
     if violations:

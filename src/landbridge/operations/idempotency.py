@@ -16,7 +16,7 @@ T = TypeVar("T")
 def once(
     tx: Transaction, call: Call, operation: str, kind: TypeAdapter[T], create: Callable[[], T], path_id: str = ""
 ) -> T:
-    """What `create` makes, or what it made for the first request with this token. Raises Repeated when the first request was of another
+    """Returns what `create` makes, or what it made for the first request with this token. Raises Repeated when the first request was of another
     operation, had another body, or named another resource in its path (`path_id`).
     """
     if call.token is None:

@@ -1,4 +1,4 @@
-"""Makes samples from looks at a connection, and adds samples up. Pure. Times are milliseconds since 1970."""
+"""Makes samples from observations of a connection, and adds samples up. Pure. Times are milliseconds since 1970."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

@@ -69,7 +69,7 @@ def unknown_projects(site: model.Site, known: AbstractSet[str]) -> list[str]:
 
 
 def _not_granted(gateway: model.VpnGateway, site: model.Site) -> Iterator[str]:
-    """What the gateway uses and the site file has for other projects, or not for private gateways."""
+    """Returns what the gateway uses and the site file has for other projects, or not for private gateways."""
     own = site.for_project(gateway.project_id)
     for endpoint in gateway.endpoints:
         if endpoint.eip_id is None and not _is_kept(endpoint.address, site):

@@ -1,4 +1,4 @@
-"""What a device family is and can do, and what a rendered text is."""
+"""The types of a device family, of its abilities, and of a rendered text."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

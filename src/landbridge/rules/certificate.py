@@ -180,12 +180,12 @@ def same(first: str, other: str) -> bool:
 
 
 def describe_ca(content: str, certificate_id: str) -> model.CaCertificate:
-    """What answers show of a certificate. Call it only when `check_ca` found no violation."""
+    """Returns what answers show of a certificate. Call it only when `check_ca` found no violation."""
     return model.CaCertificate(id=certificate_id, **dataclasses.asdict(describe(content)))
 
 
 def describe(content: str) -> model.CertificateText:
-    """What answers show of a certificate. Call it only when a check found no violation. `content` is one spelling of
+    """Returns what answers show of a certificate. Call it only when a check found no violation. `content` is one spelling of
     the certificate: PEM of its DER.
     """
     return read(content).shown

@@ -498,7 +498,7 @@ def _tunnel_pair(
 
 
 def warnings(connection: model.Connection, abilities: model.Abilities) -> tuple[model.Warning, ...]:
-    """What the caller should know about a connection that is stored as the request asks. `abilities`: those of the
+    """Returns what the caller should know about a connection that is stored as the request asks. `abilities`: those of the
     engine here.
     """
     uncarried = model.uncarried(connection, abilities)

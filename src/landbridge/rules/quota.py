@@ -1,4 +1,4 @@
-"""How many resources of a kind a project may have."""
+"""Checks the quotas of a project: how many resources of a kind it may have."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a change of a connection does to its tunnel, before the change is made.
+"""Derives what a change of a connection will do to its tunnel.
 
 The planner of the engine compares the names of what is loaded (docs/decisions/0043 for the pre-shared key). This module compares two
 connections instead, and a test holds it against the planner. When in doubt, it reports the larger effect.
@@ -52,7 +52,7 @@ def text(effect: model.TunnelEffect, *, rekeys: bool) -> str:
 
 
 def _ike(policy: model.IkePolicy) -> tuple[Any, ...]:
-    """What an IKE_SA is made from. An IKE_SA of IKEv2 does not depend on the DPD timeout."""
+    """Returns what an IKE_SA is made from. An IKE_SA of IKEv2 does not depend on the DPD timeout."""
     of_v1 = (policy.negotiation_mode, policy.dpd.timeout) if policy.version == "v1" else ()
     return (
         policy.version,
@@ -67,7 +67,7 @@ def _ike(policy: model.IkePolicy) -> tuple[Any, ...]:
 
 
 def _children(connection: model.Connection, local: tuple[str, ...], plane: model.Plane) -> tuple[Any, ...]:
-    """What CHILD_SAs are made from. With a tunnel interface (kernel, static and bgp) the selectors are always 0.0.0.0/0."""
+    """Returns what CHILD_SAs are made from. With a tunnel interface (kernel, static and bgp) the selectors are always 0.0.0.0/0."""
     policy = connection.ipsec_policy
     pairs: tuple[Any, ...] = ()
     if plane != "kernel" or connection.style in ("policy", "policy-template"):

@@ -67,7 +67,7 @@ class Clients:
             del self._counts[name]
 
     def refusals(self) -> str:
-        """How many connections were refused since the last call, as a sentence; empty when none was."""
+        """Returns how many connections were refused since the last call, as a sentence; empty when none was."""
         text = f"{self._refused} connections were refused, the last one since {self._reason}" if self._refused else ""
         self._refused, self._reason = 0, ""
         return text

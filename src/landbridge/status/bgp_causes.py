@@ -119,7 +119,7 @@ def _hold_timer(context: Context, session: model.BgpSession, fault: model.BgpFau
 
 
 def _ends_without_routes(context: Context) -> int:
-    """How often the hold timer recently ended a session without routes; 0 when a later session had routes."""
+    """Returns how often the hold timer recently ended a session without routes; 0 when a later session had routes."""
     changes = context.related.sessions
     ends = 0
     for before, after in itertools.pairwise(changes):

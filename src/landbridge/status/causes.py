@@ -147,7 +147,7 @@ def _has_peer_id(context: Context, stranger: model.Attempt) -> bool:
 
 
 def why_pairs_are_missing(context: Context, since_phase: negotiation.Phase = 1) -> tuple[model.Cause, ...]:
-    """Why some pairs of a connection are down while others are up; empty when no attempt shows it. Only facts of phase 2 count, since the
+    """Explains why some pairs of a connection are down while others are up; empty when no attempt shows it. Only facts of phase 2 count, since the
     present IKE_SA (`since_phase` 1) or the newest CHILD_SA (2) came up.
     """
     since = max(

@@ -1,4 +1,4 @@
-"""The status of a connection and, when it is not simply up, why."""
+"""Derives the status of a connection, and the explanation of a status that is not simply up."""
 
 import dataclasses
 from datetime import datetime, timedelta

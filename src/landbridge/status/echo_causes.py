@@ -52,7 +52,7 @@ def _last_answer(said: model.Reachability) -> str:
 
 
 def _more(context: Context, nqa: model.Reachability) -> Iterator[str]:
-    """What else is known of the path."""
+    """Returns what else is known of the path."""
     monitor, received_at = context.seen.monitor, context.seen.traffic.received_at
     if monitor is not None and monitor.state != "unknown":
         answers = "answers" if monitor.state == "up" else "does not answer either"

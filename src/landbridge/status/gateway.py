@@ -1,4 +1,4 @@
-"""The status of a VPN gateway."""
+"""Derives the status of a VPN gateway."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Whether a VPN gateway is redundant: which single failure would cut which subnets.
+"""Derives whether a VPN gateway is redundant: which single failure would cut which subnets.
 
 Two connections back each other up only when they carry the same block. The routes of a tunnel that is down stay, so a wider block of
 another connection takes nothing over. Two customer gateways count as two devices, although both may be one.

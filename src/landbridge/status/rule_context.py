@@ -1,4 +1,4 @@
-"""What the rules for causes get: a connection, its last observation, related resources, and its attempts.
+"""The input of the rules for causes: a connection, its last observation, related resources, and its attempts.
 
 Pure. An attempt of another configuration, and a fact from before the last time that its phase came up, is left out: no rule sees it.
 """

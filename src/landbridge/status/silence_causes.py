@@ -40,7 +40,7 @@ def device_repeats(context: Context, view: AttemptView) -> Iterator[model.Cause]
 
 
 def _lasting(view: AttemptView, fact: negotiation.Retransmits) -> int:
-    """How many repetitions of a request show more than one lost packet: one when no SA was ever up, or when our requests get no answer
+    """Returns how many repetitions of a request show more than one lost packet: one when no SA was ever up, or when our requests get no answer
     either. Messages 0 and 1 establish an SA.
     """
     unanswered = any(

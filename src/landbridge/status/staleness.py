@@ -1,4 +1,4 @@
-"""Explains a resource that the engine has not looked at for a long time, and a pause of the agent."""
+"""Explains a resource that the engine has not observed for a long time, and a pause of the agent."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from landbridge import model
 
 
 def not_seen_since(seen_at: datetime | None, now: datetime, unseen_after: timedelta) -> datetime | None:
-    """Since when the engine has not seen the resource. None when the last observation is recent, and when there was no observation."""
+    """Returns since when the engine has not seen the resource. None when the last observation is recent, and when there was no observation."""
     return seen_at if seen_at is not None and now - seen_at > unseen_after else None
 
 

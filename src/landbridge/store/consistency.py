@@ -41,7 +41,7 @@ _COUNTED = tuple(
 
 
 def count_rows(tx: Transaction) -> dict[str, int]:
-    """How many rows the tables have that an operator knows, by the name of the table."""
+    """Returns how many rows the tables have that an operator knows, by the name of the table."""
     return {name: tx.all(statement)[0][0] for name, statement in _COUNTED}
 
 

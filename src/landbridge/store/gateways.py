@@ -203,7 +203,7 @@ def list_active(tx: Transaction) -> Iterator[model.VpnGateway]:
 
 
 def in_fault(tx: Transaction) -> int:
-    """How many gateways of all projects are FAULT."""
+    """Returns how many gateways of all projects are FAULT."""
     count = tx.one(_IN_FAULT)
     return count[0] if count is not None else 0
 

@@ -149,7 +149,7 @@ def echoes(tx: Transaction, project_id: str | None) -> dict[str, tuple[model.Rea
 
 
 def counts(tx: Transaction, project_id: str | None) -> Iterator[tuple[str, model.StatusFacts, int]]:
-    """How many connections of each project have the same facts. The generations of these facts are only comparable with each other."""
+    """Returns how many connections of each project have the same facts. The generations of these facts are only comparable with each other."""
     for project, deleting, is_applied, state, number in _each(tx, _COUNTS_OF, project_id):
         applied = None if is_applied is None else int(bool(is_applied))
         yield project, model.StatusFacts(1, bool(deleting), applied, state), number

@@ -1,4 +1,4 @@
-"""Rows of what the agent observed.
+"""Rows of the observations that the agent reports.
 
 A deleted resource stays, as deleting, until an observation finds nothing of it: `record` deletes its row.
 """

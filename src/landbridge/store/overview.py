@@ -1,4 +1,4 @@
-"""Reads cheap rows of all tunnels of a project."""
+"""Reads the few values of each tunnel of a project that the overview shows, at a low cost."""
 
 import functools
 from collections import defaultdict

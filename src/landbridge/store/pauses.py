@@ -1,4 +1,4 @@
-"""Rows of pauses. A row is for one gateway, or for the whole service. The agent watches what is paused, and changes nothing."""
+"""Rows of pauses. A row is for one gateway, or for the whole service. The agent observes a paused gateway, and changes nothing."""
 
 from datetime import datetime
 
@@ -54,6 +54,6 @@ def list_all(tx: Transaction) -> dict[str | None, datetime]:
 
 
 def since(tx: Transaction, gateway_id: str) -> datetime | None:
-    """Since when the agent does not change the gateway, by a pause of its own or of the whole service."""
+    """Returns since when the agent does not change the gateway, by a pause of its own or of the whole service."""
     ((at,),) = tx.all(_SINCE, id=gateway_id)
     return None if at is None else codec.moment(at)

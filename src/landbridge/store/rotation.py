@@ -32,7 +32,7 @@ _PUT_KEY = Statement(update(_sealed_key).where(_sealed_key.c.name == bindparam("
 
 
 def rotate(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
-    """How many values are sealed anew. Raises ConfigError when one does not open under the old key."""
+    """Returns how many values are sealed anew. Raises ConfigError when one does not open under the old key."""
     return _keys(tx, old, new) + _secrets(tx, old, new) + _certificates(tx, old, new) + _psks(tx, old, new)
 
 

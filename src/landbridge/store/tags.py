@@ -124,7 +124,7 @@ def _found(form: _Form, table: Table) -> Select[Any]:
 
 
 def _conditions(tag: Any, number: int, values: int) -> list[Any]:
-    """What a tag must have to be the search's tag of this number. A resource has a key once, so no resource is found twice."""
+    """Returns what a tag must have to be the search's tag of this number. A resource has a key once, so no resource is found twice."""
     wanted: list[Any] = [bindparam(f"value_{number}_{n}") for n in range(values)]
     return [
         tag.c.project_id == bindparam("project_id"),

@@ -1,4 +1,4 @@
-"""What requests for VPN connections look like: create, batch create and update.
+"""The shapes of requests for VPN connections: create, batch create and update.
 
 Source: "Creating a VPN Connection", Tables 3 to 8, "Updating a VPN Connection", and the SDK's newer optional fields.
 """

@@ -1,4 +1,4 @@
-"""What answers about VPN connections look like: one, lists, SAs, logs and diagnosis.
+"""The answers about VPN connections: a connection, lists, SAs, logs and the diagnosis.
 
 Source: "Creating a VPN Connection", Tables 9 to 15, and the SDK's newer fields.
 """

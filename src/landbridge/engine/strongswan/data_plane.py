@@ -1,4 +1,4 @@
-"""Where ESP is done on this machine: in the kernel, with an XFRM interface for each connection, or in charon, with one TUN for all."""
+"""Detects where ESP is done on this machine: in the kernel, with an XFRM interface for each connection, or in charon, with one TUN for all."""
 
 import subprocess
 

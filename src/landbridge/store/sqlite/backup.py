@@ -59,7 +59,7 @@ def keep_older(database: Path) -> None:
 
 
 def older(database: Path, schema: str) -> Path:
-    """Where a database is kept as it was before it was migrated to `schema`."""
+    """Returns where a database is kept as it was before it was migrated to `schema`."""
     return database.with_name(f"{database.name}.before-schema-{schema}")
 
 

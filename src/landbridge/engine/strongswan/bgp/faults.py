@@ -73,7 +73,7 @@ def notifications(log: Iterable[str]) -> dict[str, model.BgpFault]:
 def of_session(
     state: model.BgpState, info: str, since: datetime | None, notification: model.BgpFault | None, now: datetime
 ) -> model.BgpFault | None:
-    """Why a session is not established. `info`: the text of `show protocols`; `notification`: the last one in the log."""
+    """Explains why a session is not established. `info`: the text of `show protocols`; `notification`: the last one in the log."""
     if state == "established":
         return None
     own = fault(info, since)

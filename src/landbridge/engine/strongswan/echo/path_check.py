@@ -1,4 +1,4 @@
-"""How large a packet may be on the path through a tunnel: echoes that no router may fragment, one size after another.
+"""Finds the largest packet that passes a path through a tunnel: it sends echoes that no router may fragment, one size after another.
 
 A network that drops large packets without an ICMP error is a black hole (RFC 2923, 2.1): a large echo gets no answer twice, and small echoes to
 the same address are answered. The check then brackets the largest size that passes. It sends at most 8 small echoes, twice, to find an address

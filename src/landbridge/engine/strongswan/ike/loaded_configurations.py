@@ -1,4 +1,4 @@
-"""Which configuration of each connection of a gateway was loaded when."""
+"""Remembers which configuration of each connection of a gateway was loaded, and when."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field

@@ -64,7 +64,7 @@ class LogFile:
         return False
 
     def lines(self) -> list[Line]:
-        """What was added since the last call. Raises OSError."""
+        """Returns what was added since the last call. Raises OSError."""
         lines = []
         while data := self._file.read(_PART):
             *whole, self._rest = (self._rest + data).split(b"\n")

@@ -1,4 +1,4 @@
-"""What a fact means for its attempt: who began the attempt, how it ended, and whether an observation is due. Pure."""
+"""Derives from facts who began an attempt, how it ended, and whether an observation is due. Pure."""
 
 from collections.abc import Iterable
 

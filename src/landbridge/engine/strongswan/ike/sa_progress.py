@@ -1,4 +1,4 @@
-"""What the log lines of an IKE_SA have told so far."""
+"""The progress of an IKE_SA: the values that its log lines have given so far."""
 
 from typing import Literal
 

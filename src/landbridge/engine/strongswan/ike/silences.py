@@ -1,4 +1,4 @@
-"""Since when a charon has not answered. It judges nothing."""
+"""Measures how long a charon has not answered. It judges nothing."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""Which connections this engine does not carry, and why, said before anything is loaded. Pure.
+"""Finds the connections that this engine does not carry, with the reason, before anything is loaded. Pure.
 
 What the API accepts and the machine cannot do becomes a reason for the user here. Of two connections that exclude each other,
 the older one is carried.

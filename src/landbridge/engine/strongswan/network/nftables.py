@@ -1,4 +1,4 @@
-"""Loads the nftables that `firewall` has as text, and looks at them, in the namespace of the calling thread.
+"""Loads the nftables rules that `firewall` has as text, and reads what is loaded, in the namespace of the calling thread.
 
 Invariant: an owner has one table in a namespace. A new table replaces it in one transaction, so there is no moment without a table.
 """

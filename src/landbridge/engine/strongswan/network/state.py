@@ -1,4 +1,4 @@
-"""What a gateway's network looks like on this machine. Pure: it holds what was read and judges nothing."""
+"""The observed network of a gateway on this machine. Pure: it holds what was read and judges nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -212,7 +212,7 @@ def _pairs(
 
 
 def _age(rank: RouteMetric, same_pair: Sequence[RouteMetric]) -> int | None:
-    """How many older connections have the pair. After PLACES_OF_A_PAIR - 1 of them there is one place: the best of the younger ones has it."""
+    """Returns how many older connections have the pair. After PLACES_OF_A_PAIR - 1 of them there is one place: the best of the younger ones has it."""
     age, last = same_pair.index(rank), PLACES_OF_A_PAIR - 1
     if age < last:
         return age

@@ -1,4 +1,4 @@
-"""The machine around the gateways: whether it has what the site file names, and whether an outer address may be routed here.
+"""Checks the machine around the gateways: whether it has what the site file names, and whether an outer address may be routed here.
 
 It looks and changes nothing. Invariant: no gateway gets a route to an address that is this machine's own, a router's that this
 machine uses, or that somebody else has set a route for.

@@ -1,4 +1,4 @@
-"""XFRM interfaces in a gateway's namespace: created, deleted and looked at, through netlink.
+"""Creates, deletes and reads XFRM interfaces in a gateway's namespace, through netlink.
 
 `tunnels.Tunnel` says how an interface must be. Every function is idempotent. New addresses, routes and rules are added before old ones are
 deleted, so that a change of one route leaves no gap for the others.
