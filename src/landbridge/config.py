@@ -267,36 +267,36 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise errors.ConfigError(f"{path}: {error}") from None
 
 
-def _toml_fault(said: str) -> str:
+def _toml_fault(text: str) -> str:
     """The parser's message, with the line number in front as in the other errors."""
-    message, line = said, ""
-    if match := re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", said, re.DOTALL):
+    message, line = text, ""
+    if match := re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", text, re.DOTALL):
         message, line = match[1], f", line {match[2]}"
     hint = " (texts stand in quotes)" if message.startswith(("Invalid value", "Expected newline")) else ""
     return f"{line}: {message}{hint}"
 
 
 def _group(kind: type, given: Mapping[str, tuple[str, Any]]) -> Any:
-    wanted = typing.get_type_hints(kind)
-    made = kind(**{key: _value(place, value, wanted[key]) for key, (place, value) in given.items()})
+    types = typing.get_type_hints(kind)
+    made = kind(**{key: _value(place, value, types[key]) for key, (place, value) in given.items()})
     for key, fault in _CHECKS.get(kind, _no_faults)(made):
         raise errors.ConfigError(f"{given.get(key, (key, None))[0]}: {fault}")
     return made
 
 
-def _value(place: str, value: Any, wanted: type) -> Any:
-    if wanted is str and isinstance(value, str):
+def _value(place: str, value: Any, expected: type) -> Any:
+    if expected is str and isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise errors.ConfigError(f"{place}: {value!r} is not allowed (a string in UTF-8, without NUL)")
         return value
-    if wanted is bool:
+    if expected is bool:
         return _boolean(place, value)
     try:
-        number = float(value) if wanted is float else int(str(value))
+        number = float(value) if expected is float else int(str(value))
     except (TypeError, ValueError):
         number = -1
-    if wanted is str or isinstance(value, bool) or not 0 <= number < float("inf"):
-        raise errors.ConfigError(f"{place}: {value!r} is not allowed ({_ALLOWED[wanted]})")
+    if expected is str or isinstance(value, bool) or not 0 <= number < float("inf"):
+        raise errors.ConfigError(f"{place}: {value!r} is not allowed ({_ALLOWED[expected]})")
     return number
 
 

@@ -207,7 +207,9 @@ class Agent:
         self._source.beat()
         with self._changed:
             for gateway_id in [
-                g for g, state in self._gateways.items() if g not in known and not state.running and state.due is None
+                gateway_id
+                for gateway_id, state in self._gateways.items()
+                if gateway_id not in known and not state.running and state.due is None
             ]:
                 del self._gateways[gateway_id]
             for gateway_id in known:

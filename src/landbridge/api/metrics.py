@@ -45,12 +45,12 @@ def _id(row: Connection) -> str:
 
 
 def _echoes(
-    kind: str, answers: str, said: Callable[[Connection], model.Reachability | None]
+    kind: str, answers: str, reachability_of: Callable[[Connection], model.Reachability | None]
 ) -> tuple[Series[Connection], ...]:
     """The series of echoes. They have no sample when no echoes are sent, and no state while the state is unknown."""
 
     def read_from(value: Callable[[model.Reachability], float | None]) -> Callable[[Connection], float | None]:
-        return lambda row: value(reachability) if (reachability := said(row)) else None
+        return lambda row: value(reachability) if (reachability := reachability_of(row)) else None
 
     return (
         Series(

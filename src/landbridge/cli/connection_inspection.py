@@ -182,11 +182,11 @@ def watch(run: remote.CommandRun, name: str | None, interval: float) -> None:
     A terminal has a table that is drawn again. A pipe gets a line of JSON for each connection and then for each change: the connection as
     `connection list` has it, and `change` (present, changed, new or gone).
     """
-    wanted = run.find(CONNECTION, name) if name else None
+    connection_id = run.find(CONNECTION, name) if name else None
 
     def poll() -> list[dict[str, Any]]:
         connections = resources.list_statuses(run.api, CONNECTION)
-        return [connection for connection in connections if wanted in (None, connection["id"])]
+        return [connection for connection in connections if connection_id in (None, connection["id"])]
 
     if output.is_terminal() and run.form == "table":
         _redraw(run, poll, interval)
@@ -223,13 +223,13 @@ def changes(
     """Returns what changed between two polls; `before` is None at the first."""
     if before is None:
         return [("present", connection) for connection in now.values()]
-    gone = [("gone", connection) for key, connection in before.items() if key not in now]
+    removed = [("gone", connection) for key, connection in before.items() if key not in now]
     others = [
         ("changed" if key in before else "new", connection)
         for key, connection in now.items()
         if before.get(key) != connection
     ]
-    return gone + others
+    return removed + others
 
 
 @click.command("probe")
@@ -242,11 +242,11 @@ def changes(
 @click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", default=remote.WAIT_SECONDS, help="Default 120."
 )
-def probe(run: remote.CommandRun, name: str, last: bool, timeout: float, **asked: bool) -> None:
+def probe(run: remote.CommandRun, name: str, last: bool, timeout: float, **choices: bool) -> None:
     """Ask the device of a connection which parameters it accepts, and wait for its answers (docs/reference/probing.md)."""
     path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "probe")
     if not last:
-        ordered = run.api.send("POST", path, {"probe": {key: value for key, value in asked.items() if value}})
+        ordered = run.api.send("POST", path, {"probe": {key: value for key, value in choices.items() if value}})
         _wait_for_probe(run.api, name, path, ordered["probe"]["id"], timeout)
     answer = run.api.get(path)
     shown = answer["probes"] if last else answer["probes"][:1]
@@ -295,9 +295,9 @@ def peer_config(run: remote.CommandRun, name: str | None, lists: bool, psk: bool
     if lists or name is None:
         _list_devices(run)
         return
-    wanted = {("type" if key == "kind" else key): value for key, value in device.items() if value}
+    filters = {("type" if key == "kind" else key): value for key, value in device.items() if value}
     path = run.api.ours(CONNECTION.statuses, run.find(CONNECTION, name), "peer-configuration")
-    answer = crud.send(run, "POST", path, {"vendor": "strongSwan"} | wanted, (), psk="show" if psk else None)
+    answer = crud.send(run, "POST", path, {"vendor": "strongSwan"} | filters, (), psk="show" if psk else None)
     if run.form != "table":
         output.document(answer, run.form)
         return

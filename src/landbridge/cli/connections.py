@@ -224,8 +224,8 @@ def _body(
     if psk_file:
         body["psk"] = fields.read_text(psk_file).removesuffix("\n")
     elif may_ask and "psk" not in body and sys.stdin.isatty():
-        asked = click.prompt("PSK (empty: none)", hide_input=True, err=True, default="", show_default=False)
-        body |= {"psk": asked} if asked else {}
+        psk_text = click.prompt("PSK (empty: none)", hide_input=True, err=True, default="", show_default=False)
+        body |= {"psk": psk_text} if psk_text else {}
     return body
 
 

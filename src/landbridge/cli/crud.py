@@ -92,10 +92,10 @@ def warn(check: Mapping[str, Any]) -> None:
         output.say(f"warning: {warning['field']}: {warning['message']}")
 
 
-def refused(what: str, check: Mapping[str, Any], fields: Sequence[Field]) -> failures.Refused:
+def refused(summary: str, check: Mapping[str, Any], fields: Sequence[Field]) -> failures.Refused:
     """The error for a check that found violations. It names the flag of each wrong field."""
     details = tuple((violation["field"], violation["message"]) for violation in check["details"])
-    return bodies.explained(failures.Refused(what, details), fields)
+    return bodies.explained(failures.Refused(summary, details), fields)
 
 
 def send(
@@ -133,7 +133,7 @@ def flat(value: object, prefix: str = "") -> list[tuple[str, output.Cell]]:
     """The fields of an object, those of inner objects with dots; a list on one line."""
     if isinstance(value, Mapping):
         pairs = (flat(part, f"{prefix}.{name}" if prefix else name) for name, part in value.items())
-        return [pair for some in pairs for pair in some]
+        return [pair for part_pairs in pairs for pair in part_pairs]
     if isinstance(value, list):
         return [(prefix, _inline(value))]
     return [(prefix, value if isinstance(value, (str, int, bool)) or value is None else str(value))]

@@ -95,11 +95,11 @@ def explained(error: failures.Refused, fields: Iterable[Field]) -> failures.Refu
     flags = {field.path: field.flag for field in fields} | {"psk": "--psk-file"}
     if not error.fields:
         return error
-    said = "; ".join(
+    faults = "; ".join(
         f"{name} ({flags[plain]}): {message}" if (plain := name.split("[")[0]) in flags else f"{name}: {message}"
         for name, message in error.fields
     )
-    return failures.Refused(said, error.fields)
+    return failures.Refused(faults, error.fields)
 
 
 def _read(file: str, envelope: str) -> dict[str, Any]:

@@ -113,13 +113,13 @@ def _is_not_utf8(word: str) -> bool:
 
 
 def _usage(error: click.ClickException) -> str:
-    said = " ".join(error.format_message().split()).removesuffix(".")
+    message = " ".join(error.format_message().split()).removesuffix(".")
     context = getattr(error, "ctx", None)
-    return f"{said} ({context.command_path} --help)" if context else said
+    return f"{message} ({context.command_path} --help)" if context else message
 
 
-def _fail(why: str, status: int) -> int:
-    output.say(why)
+def _fail(reason: str, status: int) -> int:
+    output.say(reason)
     return status
 
 

@@ -96,7 +96,7 @@ def _recent_changes(
     changed: list[tuple[Cell, ...]] = [
         (Moment(resource["since"]), resource["name"], f"is {resource['status']}") for resource in moved[-_CHANGES:]
     ]
-    asked: list[tuple[Cell, ...]] = [
+    cells: list[tuple[Cell, ...]] = [
         (
             Moment(event["at"]),
             event.get("resource_name") or Id(event["resource_id"]),
@@ -104,7 +104,7 @@ def _recent_changes(
         )
         for event in audit
     ]
-    return sorted(changed + asked, key=lambda row: str(row[0]), reverse=True)
+    return sorted(changed + cells, key=lambda row: str(row[0]), reverse=True)
 
 
 def _screen(

@@ -71,8 +71,8 @@ def _find(run: remote.CommandRun, kind: str, pairs: tuple[str, ...]) -> None:
     Columns: name, tags, id.
     """
     resource_kind = KINDS[kind]
-    wanted = [fields.pair(text, "KEY=VALUE") for text in pairs]
-    body = {"tags": [{"key": tag["key"], "values": [tag["value"]]} for tag in wanted]}
+    tags = [fields.pair(text, "KEY=VALUE") for text in pairs]
+    body = {"tags": [{"key": tag["key"], "values": [tag["value"]]} for tag in tags]}
     answer = run.api.send("POST", run.api.v5(resource_kind.tagged, "resource-instances", "filter"), body)
     run.show(
         answer,

@@ -137,8 +137,8 @@ class Api:
         if not (account.access_key and account.secret_key):
             return headers | {"X-Auth-Token": account.token}
         headers["X-Sdk-Date"] = datetime.now(UTC).strftime(signatures.DATE_FORMAT)
-        seen = {name.lower(): value.encode() for name, value in headers.items()}
-        head = signatures.RequestHead(method=method, path=path, query=query, headers=seen)
+        received = {name.lower(): value.encode() for name, value in headers.items()}
+        head = signatures.RequestHead(method=method, path=path, query=query, headers=received)
         digest = signatures.sign(head, content, _SIGNED, account.secret_key)
         return headers | {"Authorization": signatures.authorization(account.access_key, _SIGNED, digest)}
 
@@ -156,24 +156,24 @@ class Api:
             answer = self._parsed(received)
         except failures.Failure:
             answer = Answer()
-        said = " ".join(str(answer.get("error_msg") or f"HTTP status {status}, and no reason").split())
+        message = " ".join(str(answer.get("error_msg") or f"HTTP status {status}, and no reason").split())
         if status == 401:
-            return failures.SignIn(f"{said} (the key is that of {self.account.source})")
+            return failures.SignIn(f"{message} (the key is that of {self.account.source})")
         if status == 403:
-            return failures.SignIn(said)
+            return failures.SignIn(message)
         if status == 404 and str(answer.get("error_code", "")).startswith("VPN."):
-            return failures.NotFound(said)
+            return failures.NotFound(message)
         if status in _BUSY:
-            return failures.Unreachable(f"{self.account.endpoint}: {said}", may_pass=True)
+            return failures.Unreachable(f"{self.account.endpoint}: {message}", may_pass=True)
         if status >= 500 or status in (404, 405) or not answer:
             request = f" (request {answer['request_id']})" if answer.get("request_id") else ""
-            return failures.Failure(f"{self.account.endpoint}: {said}{request}")
-        return failures.Refused(said, _details(answer))
+            return failures.Failure(f"{self.account.endpoint}: {message}{request}")
+        return failures.Refused(message, _details(answer))
 
     def _unreachable(self, error: Exception, method: str) -> str:
-        what = f"{self.account.endpoint}: {_reason(error)}"
+        place = f"{self.account.endpoint}: {_reason(error)}"
         late = isinstance(error, (TimeoutError, ConnectionResetError, http.client.RemoteDisconnected))
-        return f"{what}; the service may have carried out the request" if late and method != "GET" else what
+        return f"{place}; the service may have carried out the request" if late and method != "GET" else place
 
 
 def _details(answer: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -35,20 +35,20 @@ def until(name: str, poll: Callable[[], Poll], timeout: float) -> None:
     last = Poll("not seen yet")
     while True:
         try:
-            seen = poll()
+            state = poll()
         except failures.Unreachable as error:
-            seen = Poll("no answer", str(error))
+            state = Poll("no answer", str(error))
         seconds = time.monotonic() - started
-        if seen.done:
-            output.say(f"{name}: {seen.status} after {seconds:.0f} s")
+        if state.done:
+            output.say(f"{name}: {state.status} after {seconds:.0f} s")
             return
-        if seen.broken:
-            raise failures.Failure(f"{name} is {seen}")
-        if seen != last:
-            output.say(f"{name}: {seen}")
-            last = seen
+        if state.broken:
+            raise failures.Failure(f"{name} is {state}")
+        if state != last:
+            output.say(f"{name}: {state}")
+            last = state
         if seconds + _PERIOD > timeout:
-            raise failures.TimedOut(f"{name} is not ready after {timeout:g} s; it is {seen.status}")
+            raise failures.TimedOut(f"{name} is not ready after {timeout:g} s; it is {state.status}")
         time.sleep(_PERIOD)
 
 
@@ -61,12 +61,12 @@ def for_active(api: Api, name: str, kind_path: str, resource_id: str, timeout: f
     until(name, poll, timeout)
 
 
-def diagnosed(diagnosis: Mapping[str, Any], wanted: str) -> Poll:
-    """The diagnosis of a resource as the result of a poll that waits for the status `wanted`."""
+def diagnosed(diagnosis: Mapping[str, Any], expected: str) -> Poll:
+    """The diagnosis of a resource as the result of a poll that waits for the status `expected`."""
     status = diagnosis["status"]
     labels = (("reason", ""), ("remedy", "remedy: "))
     why = "; ".join(f"{label}{diagnosis[key]}" for key, label in labels if diagnosis.get(key))
-    return Poll(status, why, done=status == wanted, broken=status in _BROKEN)
+    return Poll(status, why, done=status == expected, broken=status in _BROKEN)
 
 
 def for_end(api: Api, name: str, path: str, timeout: float) -> None:

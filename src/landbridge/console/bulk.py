@@ -125,7 +125,7 @@ async def ask(context: PageContext, kind: Kind) -> Answered:
             context.query,
             "The selected resources no longer exist." if selected else "Nothing was selected.",
         )
-    return _page(context, kind, action, rows, context.query, gone=len(selected) - len(rows), reasons=reasons)
+    return _page(context, kind, action, rows, context.query, missing=len(selected) - len(rows), reasons=reasons)
 
 
 async def answer(context: PageContext, kind: Kind) -> Answered:
@@ -133,7 +133,7 @@ async def answer(context: PageContext, kind: Kind) -> Answered:
     versions = {name.removeprefix(_ROW).lower(): form[name] for name in form if name.startswith(_ROW)}
     selected = _unique(versions)
     failed: dict[str, str] = {}
-    gone = 0
+    missing = 0
     for id_ in selected:
         try:
             await action.run(context, id_, versions[id_] or None)
@@ -145,10 +145,12 @@ async def answer(context: PageContext, kind: Kind) -> Answered:
         except errors.Changed:
             failed[id_] = _CHANGED
         except errors.NotFound:
-            gone += 1
+            missing += 1
         except errors.LandbridgeError as error:
             failed[id_] = str(error)
-    notice = _notice(kind, action, len(selected) - len(failed) - gone, gone) if selected else "Nothing was selected."
+    notice = (
+        _notice(kind, action, len(selected) - len(failed) - missing, missing) if selected else "Nothing was selected."
+    )
     if not failed:
         return _list(context, kind, form, notice)
     again = [(name, form[name]) for name in ("do", "back", *(field.path for field in action.fields)) if name in form]
@@ -158,8 +160,8 @@ async def answer(context: PageContext, kind: Kind) -> Answered:
     )
 
 
-def _notice(kind: Kind, action: Action, number: int, gone: int) -> str:
-    return f"{kind.count(number)} {'is' if number == 1 else 'are'} {action.done}. {_missing(gone)}".rstrip()
+def _notice(kind: Kind, action: Action, number: int, missing: int) -> str:
+    return f"{kind.count(number)} {'is' if number == 1 else 'are'} {action.done}. {_missing(missing)}".rstrip()
 
 
 def _missing(number: int) -> str:
@@ -188,12 +190,12 @@ def _action(kind: Kind, given: Mapping[str, str]) -> Action:
 
 def _unique(ids: Iterable[str]) -> list[str]:
     """The ids, each once: the case of their letters does not matter. Raises Invalid when they are too many for one request."""
-    some = list(dict.fromkeys(id_.lower() for id_ in ids))
-    if len(some) > LIMIT:
+    unique_ids = list(dict.fromkeys(id_.lower() for id_ in ids))
+    if len(unique_ids) > LIMIT:
         raise errors.Invalid(
-            [model.Violation("row", f"names {len(some)} resources", f"at most {LIMIT} in one request")]
+            [model.Violation("row", f"names {len(unique_ids)} resources", f"at most {LIMIT} in one request")]
         )
-    return some
+    return unique_ids
 
 
 async def _rows(context: PageContext, kind: Kind, action: Action, ids: Sequence[str]) -> list[SelectedResource]:
@@ -219,7 +221,7 @@ def _page(
     rows: Sequence[SelectedResource],
     given: Mapping[str, str],
     *,
-    gone: int = 0,
+    missing: int = 0,
     reasons: Mapping[str, str] | None = None,
     violations: Sequence[model.Violation] = (),
 ) -> Rendered:
@@ -232,7 +234,7 @@ def _page(
         token=ids.new_id(),
         title=action.title.format(kind.count(len(rows))),
         rows=rows,
-        missing=_missing(gone),
+        missing=_missing(missing),
         reasons=reasons or {},
         filled=forms.fill(action.fields, given, violations),
         back=_list(context, kind, given, "").to,

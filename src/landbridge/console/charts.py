@@ -77,14 +77,14 @@ class Charts:
 
 
 def draw(series: Series) -> Charts:
-    seen = [point for point in series.points if point.sample.observed]
+    observed_points = [point for point in series.points if point.sample.observed]
     return Charts(
         last=series.ring.name,
         charts=(_throughput(series), _loss(series), _rtt(series)),
         down=_bands(series, lambda point: point.sample.up < point.sample.observed),
         gaps=_gaps(series),
         times=_times(series),
-        rows=[_row(series, point) for point in reversed(seen)],
+        rows=[_row(series, point) for point in reversed(observed_points)],
     )
 
 

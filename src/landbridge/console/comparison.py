@@ -47,8 +47,12 @@ class ComparedSetting:
 
 def compare(connection: model.Connection, status: model.ConnectionStatus) -> dict[str, list[ComparedSetting]]:
     """The rows of each phase."""
-    seen = status.observation
-    attempts = [attempt for attempt in seen.attempts if attempt.configuration == seen.configuration] if seen else []
+    observation = status.observation
+    attempts = (
+        [attempt for attempt in observation.attempts if attempt.configuration == observation.configuration]
+        if observation
+        else []
+    )
     theirs = _shown(attempts)
     differs = _differing(status.causes)
     return {
@@ -130,11 +134,11 @@ def _algorithms(
     phase: negotiation.Phase, proposals: Iterable[negotiation.Proposal]
 ) -> Mapping[tuple[str, str], Sequence[str]]:
     place, group = (IKE, "DH group") if phase == 1 else (IPSEC, "PFS")
-    some = tuple(proposals)
+    offered = tuple(proposals)
     kinds = (
-        ("encryption", [value for proposal in some for value in proposal.encryption]),
-        ("authentication", [value for proposal in some for value in proposal.integrity]),
-        (group, [value for proposal in some for value in proposal.groups if value != "none"]),
+        ("encryption", [value for proposal in offered for value in proposal.encryption]),
+        ("authentication", [value for proposal in offered for value in proposal.integrity]),
+        (group, [value for proposal in offered for value in proposal.groups if value != "none"]),
     )
     return {(place, name): tuple(dict.fromkeys(values)) for name, values in kinds if values}
 

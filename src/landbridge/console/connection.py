@@ -48,8 +48,8 @@ async def show(context: PageContext) -> Answered:
     peer_ref = model.CustomerGatewayRef(customer_gateway_id=connection.customer_gateway_id)
     gateway = (await context.perform(gateways.show, gateway_ref)).gateway
     peer = await context.perform(customer_gateways.show, peer_ref)
-    asked = model.TimelineRequest(connection_id=connection.id, limit=TIMELINE, marker=context.query.get("after", ""))
-    timeline = await context.perform(timelines.show, asked)
+    request = model.TimelineRequest(connection_id=connection.id, limit=TIMELINE, marker=context.query.get("after", ""))
+    timeline = await context.perform(timelines.show, request)
     devices = await context.perform(peer_configurations.devices, model.EmptyRequest())
     waiting = [probe for probe in await context.perform(probes.list_all, ref) if probe.result is None]
     series = await context.perform(traffic_series.show, SeriesRequest(connection_id=connection.id, last=_last(context)))
@@ -78,8 +78,8 @@ async def show(context: PageContext) -> Answered:
 
 def _last(context: PageContext) -> RingName:
     """The time that the charts show: the hour, unless the address names another one."""
-    asked = context.query.get("last", "")
-    return next((ring.name for ring in RINGS if ring.name == asked), RINGS[0].name)
+    last = context.query.get("last", "")
+    return next((ring.name for ring in RINGS if ring.name == last), RINGS[0].name)
 
 
 def health_of(status: model.ConnectionStatus) -> model.TunnelHealth:
@@ -92,8 +92,8 @@ async def configuration(context: PageContext, connection_id: str, devices: Any) 
     if chosen is None:
         return None
     with_psk = context.shown_once is not None
-    wanted = model.DeviceRequest(vendor=chosen.vendor, kind=chosen.kind, family=chosen.family)
-    request = model.PeerConfigurationRequest(connection_id=connection_id, device=wanted, with_psk=with_psk)
+    device_request = model.DeviceRequest(vendor=chosen.vendor, kind=chosen.kind, family=chosen.family)
+    request = model.PeerConfigurationRequest(connection_id=connection_id, device=device_request, with_psk=with_psk)
     operation = peer_configurations.print_out if with_psk else peer_configurations.export
     return {"device": chosen, "text": str(await context.perform(operation, request)), "with_psk": with_psk}
 

@@ -20,8 +20,8 @@ ROWS = 50
 async def show_connections(context: PageContext) -> Answered:
     """All connections, those with problems first."""
     given = _given(context)
-    asked = overview_page.requested(given)
-    request = _of_any_health(asked, ROWS)
+    requested = overview_page.requested(given)
+    request = _of_any_health(requested, ROWS)
 
     def finish(overview: Overview) -> Rendered:
         return context.render(
@@ -29,7 +29,7 @@ async def show_connections(context: PageContext) -> Answered:
             overview=overview,
             request=request,
             given=given,
-            chips=overview_page.chips(overview, asked.health),
+            chips=overview_page.chips(overview, requested.health),
             total=sum(overview.by_health.values()),
             summary=overview_page.summary(overview.by_health),
             bulk_kind=connection.BULK,

@@ -43,13 +43,13 @@ class GatewayPicture:
 async def show(context: PageContext) -> Answered:
     """The content of the page depends on its caller only by its buttons, so it is rendered once for all viewers with the same role."""
     given = {name: context.query.get(name) for name in _PARAMETERS}
-    asked = requested(given)
+    request = requested(given)
 
     def finish(overview: Overview) -> str:
-        return context.part("overview_content.html", **_values(overview, asked, given))
+        return context.part("overview_content.html", **_values(overview, request, given))
 
     key = (tuple(given.items()), context.may("admin"))
-    content = await context.read(overview.select, await selection(context, asked), finish, key=key)
+    content = await context.read(overview.select, await selection(context, request), finish, key=key)
     return context.render("overview.html", content=content)
 
 
@@ -89,14 +89,14 @@ def page_number(text: str | None) -> int:
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
-def _values(result: Overview, asked: model.OverviewRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
+def _values(result: Overview, request: model.OverviewRequest, given: Mapping[str, str | None]) -> dict[str, Any]:
     total = sum(result.by_health.values())
     return {
         "overview": result,
-        "request": asked,
+        "request": request,
         "given": given,
         "total": total,
-        "chips": chips(result, asked.health),
+        "chips": chips(result, request.health),
         "filtered": any(given[name] for name in ("q", "health", "gateway", "redundancy")),
         "faults": [gateway for gateway in result.gateways if gateway.status.status == "FAULT"],
         "summary": summary(result.by_health),

@@ -132,9 +132,9 @@ def _plan_install(host: Host, watch_migration: WatchMigration) -> list[Step]:
 
 def _plan_handover(host: Host, old: files.Layout) -> list[Step]:
     """Steps that hand an installation over to the Debian package. Its daemons run on; their units have the same names."""
-    there = [path for path in (*files.managed(old), old.command) if os.path.lexists(host.at(path))]
-    steps = [_remove(host, path) for path in there]
-    if f"{old.units}/{files.SERVICE}" in there:
+    existing = [path for path in (*files.managed(old), old.command) if os.path.lexists(host.at(path))]
+    steps = [_remove(host, path) for path in existing]
+    if f"{old.units}/{files.SERVICE}" in existing:
         steps.insert(0, Step(f"disable {files.SERVICE} of {old.home}", partial(_systemctl, "disable", files.SERVICE)))
     if host.at(old.switched_off).exists():
         keep = partial(host.at(old.switched_off).replace, host.at(host.layout.switched_off))
@@ -156,8 +156,8 @@ def _plan_enable(host: Host, earlier: list[Step]) -> list[Step]:
 def _enable_as_debian_does() -> None:
     """As the scripts that debhelper writes: a service that was disabled stays so (deb-systemd-helper(1p))."""
     asking = ["deb-systemd-helper", "--quiet", "was-enabled", files.SERVICE]
-    wanted = subprocess.run(asking, check=False).returncode == 0  # noqa: S603
-    doing = ["deb-systemd-helper", "enable" if wanted else "update-state", files.SERVICE]
+    is_enabled = subprocess.run(asking, check=False).returncode == 0  # noqa: S603
+    doing = ["deb-systemd-helper", "enable" if is_enabled else "update-state", files.SERVICE]
     subprocess.run(doing, check=True, capture_output=True)  # noqa: S603
 
 
@@ -292,15 +292,15 @@ def plan_stop(host: Host) -> list[Step]:
 def plan_uninstall(host: Host, *, purge: bool) -> list[Step]:
     """The steps after the engine was stopped. Only `purge` removes the data and the configuration. dpkg removes what it brought itself."""
     layout, steps = host.layout, []
-    gone = [layout.current, paths.RUN]
+    folders_to_delete = [layout.current, paths.RUN]
     if not host.is_packaged:
         if host.at(f"{layout.units}/{files.SERVICE}").exists():
             where = () if host.runs else ("--root", str(host.root))
             steps.append(Step(f"disable {files.SERVICE}", partial(_systemctl, *where, "disable", files.SERVICE)))
-        gone = [*files.managed(layout), layout.command, *gone]
-    gone += [files.ETC, paths.DATA] if purge else []
-    steps += [_remove(host, path) for path in gone if os.path.lexists(host.at(path))]
-    if layout.needrestart in gone:
+        folders_to_delete = [*files.managed(layout), layout.command, *folders_to_delete]
+    folders_to_delete += [files.ETC, paths.DATA] if purge else []
+    steps += [_remove(host, path) for path in folders_to_delete if os.path.lexists(host.at(path))]
+    if layout.needrestart in folders_to_delete:
         folder = host.at(layout.needrestart).parent
         steps += [Step(f"remove {folder} if it is empty", partial(_remove_empty, folder))] if folder.is_dir() else []
     if host.runs and steps:

@@ -102,11 +102,11 @@ def _closure(name: str) -> dict[str, metadata.Distribution]:
     left = [Requirement(name)]
     while left:
         requirement = left.pop()
-        wanted = (canonicalize_name(requirement.name), frozenset(requirement.extras))
-        if wanted not in done:
-            done.add(wanted)
-            distributions[wanted[0]] = metadata.distribution(requirement.name)
-            more = map(Requirement, distributions[wanted[0]].requires or ())
+        key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if key not in done:
+            done.add(key)
+            distributions[key[0]] = metadata.distribution(requirement.name)
+            more = map(Requirement, distributions[key[0]].requires or ())
             left += [needed for needed in more if _applies(needed.marker, requirement.extras)]
     return distributions
 

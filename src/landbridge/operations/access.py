@@ -144,8 +144,8 @@ def _project_id(tx: Transaction, project: str) -> str:
     for project_id, name in sorted(known, key=lambda entry: entry[0] != project):
         if project in (project_id, name):
             return project_id
-    told = ", ".join(f"{project_id} ({name})" for project_id, name in known[:MAX_LISTED_PROJECTS]) or "none yet"
-    raise errors.NotFound(f"project {project[:64]} (an id or a name of `landbridge projects list`: {told})")
+    listed = ", ".join(f"{project_id} ({name})" for project_id, name in known[:MAX_LISTED_PROJECTS]) or "none yet"
+    raise errors.NotFound(f"project {project[:64]} (an id or a name of `landbridge projects list`: {listed})")
 
 
 def revoke_key(tx: Transaction, access_key: str, now: datetime) -> None:

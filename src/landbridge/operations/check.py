@@ -93,11 +93,11 @@ def _check_columns(resource: resources.Resource, row: consistency.ResourceRow) -
 
 
 def _check_gateway(gateway: model.VpnGateway, row: consistency.ResourceRow) -> Iterator[str]:
-    wanted = set(gateway_rules.uses(gateway, None))
+    expected = set(gateway_rules.uses(gateway, None))
     vpc_link = gateway_rules.vpc_link(gateway.network_id or "")  # taken only where the site file has an address for it
     taken = row.endpoints - {vpc_link}
-    if taken != wanted:
-        yield f"it uses {', '.join(sorted(wanted))}, and {', '.join(sorted(taken)) or 'nothing'} is taken for it"
+    if taken != expected:
+        yield f"it uses {', '.join(sorted(expected))}, and {', '.join(sorted(taken)) or 'nothing'} is taken for it"
 
 
 def _check_connection(tx: Transaction, connection: model.Connection, row: consistency.ResourceRow) -> Iterator[str]:
@@ -105,10 +105,10 @@ def _check_connection(tx: Transaction, connection: model.Connection, row: consis
     block = tunnel.block_of(address) if address is not None and tunnel.is_sound(address) else None
     if columns["tunnel_block"] != block:
         yield f"its tunnel_block is {columns['tunnel_block']}, in its spec {block}"
-    wanted = [(connection.monitor_id, connection.project_id)] if connection.monitor_id else []
-    if row.monitors != wanted and not (row.deleting and not row.monitors):
-        there = [monitor_id for monitor_id, _ in row.monitors]
-        yield f"its monitor is {connection.monitor_id}, and there are {there} of its project"
+    expected = [(connection.monitor_id, connection.project_id)] if connection.monitor_id else []
+    if row.monitors != expected and not (row.deleting and not row.monitors):
+        monitor_ids = [monitor_id for monitor_id, _ in row.monitors]
+        yield f"its monitor is {connection.monitor_id}, and there are {monitor_ids} of its project"
     for identity in _identities(tx, connection):
         if not columns["identity"].startswith(identity):
             yield f"its identity is {columns['identity']!r}, by its spec {identity!r}"

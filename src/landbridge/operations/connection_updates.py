@@ -70,8 +70,8 @@ def check(tx: Transaction, call: Call, request: model.ConnectionUpdateRequest) -
     was, made = plan.row.connection, plan.made
     resets = plan.rekeys and request.replaces_tunnel
     effect: model.TunnelEffect = "ike" if resets else _effect(tx, call, plan)
-    seen = plan.row.observation
-    is_up = seen is not None and bool(seen.children)
+    observation = plan.row.observation
+    is_up = observation is not None and bool(observation.children)
     before = rules.warnings(was, call.service.abilities)
     return model.CheckResult(
         warnings=tuple(warning for warning in rules.warnings(made, call.service.abilities) if warning not in before),

@@ -54,8 +54,8 @@ def _create(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) 
 
 
 def _facts(tx: Transaction, call: Call, request: model.CustomerGatewayRequest) -> rules.CustomerGatewayFacts:
-    wanted = request.ca_certificate.id if request.ca_certificate else None
-    named = customer_gateways.certificate(tx, call.project_id, wanted.lower()) if wanted else None
+    certificate_id = request.ca_certificate.id if request.ca_certificate else None
+    named = customer_gateways.certificate(tx, call.project_id, certificate_id.lower()) if certificate_id else None
     return rules.CustomerGatewayFacts(now=call.now, site=call.service.site, named_certificate=named)
 
 

@@ -78,28 +78,30 @@ def _disturbed(call: Call, plan: _Plan) -> Iterator[model.Connection]:
 
 def _plan(tx: Transaction, call: Call, request: model.GatewayUpdateRequest) -> _Plan:
     row, change = changeable(tx, call, request.gateway_id), request.change
-    there = tuple(listed.connection for listed in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
+    existing = tuple(listed.connection for listed in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
     site = call.service.site.for_project(
         call.project_id, has={endpoint.eip_id or "" for endpoint in row.gateway.endpoints}
     )
     eips = [eip_id.lower() for eip_id in (change.eip_id_1, change.eip_id_2) if eip_id is not None]
-    facts = rules.GatewayUpdateFacts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=there)
-    too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, there)
+    facts = rules.GatewayUpdateFacts(site=site, taken=gateways.taken(tx, call.project_id, eips), connections=existing)
+    too_many = policy_rules.check_local_subnets(change.local_subnets, row.gateway, existing)
     call.refuse([*rules.check(change, row.gateway, facts), *too_many])
     made = rules.complete(change, row.gateway, site)
     moves = made.endpoints != row.gateway.endpoints
     follow = (
-        there if moves else tuple(connection for connection in there if rules.follows(connection, row.gateway, made))
+        existing
+        if moves
+        else tuple(connection for connection in existing if rules.follows(connection, row.gateway, made))
     )
     network, was = gateway_operations.network(call, made), row.gateway.local_subnets
     warnings = (
-        *policy_rules.uncovered_local(row.gateway, made, there),
+        *policy_rules.uncovered_local(row.gateway, made, existing),
         *create_rules.outside_network(made.local_subnets, network, was),
     )
     return _Plan(
         row=row,
         made=made,
-        there=there,
+        there=existing,
         changed=_changed_connections(tx, call, change, row.gateway, made, follow),
         warnings=warnings,
     )
@@ -125,17 +127,17 @@ def _changed_connections(
     change: model.GatewayChange,
     was: model.VpnGateway,
     now: model.VpnGateway,
-    there: tuple[model.Connection, ...],
+    existing: tuple[model.Connection, ...],
 ) -> list[_ConnectionUpdate]:
     """The connections that change with the gateway: by the EIP of their endpoint, by policy rules that were derived from its subnets, or by
     the policies of its template.
     """
-    peers = {connection.id: _peer(tx, call, connection) for connection in there}
-    updated = [rules.updated_connection(connection, was, now, peers[connection.id]) for connection in there]
+    peers = {connection.id: _peer(tx, call, connection) for connection in existing}
+    updated = [rules.updated_connection(connection, was, now, peers[connection.id]) for connection in existing]
     call.refuse([*rules.check_peers(now, change, peers), *rules.check_identities(change, updated)])
     return [
         _ConnectionUpdate(before, after, identity)
-        for before, (after, identity) in zip(there, updated, strict=True)
+        for before, (after, identity) in zip(existing, updated, strict=True)
         if connection_update.bumps_generation(before, after)
     ]
 
@@ -181,8 +183,8 @@ def change_flavor(tx: Transaction, call: Call, request: model.FlavorRequest) -> 
     limit = call.service.connection_limit or (known.connections if known else 0)
     call.refuse(rules.check_flavor(flavor, row.gateway, row.connections, limit))
     made = row.gateway if flavor in (None, row.gateway.flavor) else rules.with_flavor(row.gateway, flavor, limit)
-    there = (listed.connection for listed in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
-    follow = tuple(connection for connection in there if rules.follows(connection, row.gateway, made))
+    existing = (listed.connection for listed in connection_pages.page_of_gateway(tx, row.seq, 0, row.connections))
+    follow = tuple(connection for connection in existing if rules.follows(connection, row.gateway, made))
     changed = _changed_connections(tx, call, model.GatewayChange(), row.gateway, made, follow)
     _store_connections(tx, call, changed)
     return _stored(tx, call, row, made, change_flavor.name)

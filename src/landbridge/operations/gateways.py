@@ -113,8 +113,8 @@ def network(call: Call, gateway: model.VpnGateway) -> model.Network | None:
 
 def local_subnets(call: Call, gateway: model.VpnGateway) -> tuple[str, ...]:
     """The local side of the gateway's tunnels."""
-    there = network(call, gateway) or model.Network(id=gateway.network_id or "")
-    return traffic_selectors.local_subnets(gateway, there)
+    vpc = network(call, gateway) or model.Network(id=gateway.network_id or "")
+    return traffic_selectors.local_subnets(gateway, vpc)
 
 
 @operation("list_availability_zones", "reader", "read")

@@ -53,11 +53,11 @@ def desired(
 def _connections(
     tx: Transaction, gateway_seq: int, vault: Vault, addresses: dict[int, str], behind: dict[str, str | None]
 ) -> tuple[model.DesiredConnection, ...]:
-    asked = probes.of_gateway(tx, gateway_seq)
+    orders = probes.of_gateway(tx, gateway_seq)
     specs = (_connection(row, vault, addresses, behind) for row in connections.desired(tx, gateway_seq))
     return tuple(
         dataclasses.replace(spec, probe=recorded.order, probed=recorded.probed, path_checked=recorded.path_checked)
-        if (recorded := asked.get(spec.id))
+        if (recorded := orders.get(spec.id))
         else spec
         for spec in specs
     )
@@ -116,13 +116,13 @@ class StoreSource:
 
     def gateways(self) -> frozenset[str]:
         """It also forgets the reports of gateways that are gone."""
-        there = self._database.read(list_gateways)
-        for held in (self._reported, self._seen_at, self._strangers):
-            for gone in held.keys() - there:
-                held.pop(gone, None)
-        self._causes.keep(there)
-        self._sampler.keep(there)
-        return there
+        gateway_ids = self._database.read(list_gateways)
+        for memory in (self._reported, self._seen_at, self._strangers):
+            for gateway_id in memory.keys() - gateway_ids:
+                memory.pop(gateway_id, None)
+        self._causes.keep(gateway_ids)
+        self._sampler.keep(gateway_ids)
+        return gateway_ids
 
     def paused(self) -> frozenset[str | None]:
         return self._database.read(list_paused)
@@ -138,12 +138,12 @@ class StoreSource:
             else {connection.connection_id: connection for connection in observation.connections}
         )
         last_seen_at = self._seen_at.get(observation.gateway_id, observation.seen_at)
-        seen = [
+        counted = [
             _with_traffic_and_times(before.get(connection.connection_id), connection, observation.seen_at, last_seen_at)
             for connection in observation.connections
         ]
         changed = tuple(
-            connection for connection in seen if known is None or known.get(connection.connection_id) != connection
+            connection for connection in counted if known is None or known.get(connection.connection_id) != connection
         )
         news = dataclasses.replace(
             observation,
@@ -157,11 +157,11 @@ class StoreSource:
         )
         recorded = self._database.write(lambda tx: report(tx, news), durable=False)
         reported = self._reported[observation.gateway_id] = {
-            connection.connection_id: connection for connection in seen
+            connection.connection_id: connection for connection in counted
         }
         self._seen_at[observation.gateway_id] = observation.seen_at
         self._strangers[observation.gateway_id] = observation.gateway.strangers
-        stale = self._causes.find(dataclasses.replace(news, connections=tuple(seen)))
+        stale = self._causes.find(dataclasses.replace(news, connections=tuple(counted)))
         judged = {connection.connection_id: connection for connection in (*changed, *stale)}
         self._try_keep_changes(dataclasses.replace(observation, connections=tuple(judged.values())), recorded)
         self._sampler.note(observation.gateway_id, known or {}, reported, last_seen_at, observation.seen_at)

@@ -110,7 +110,7 @@ def read(tx: Transaction, call: Call, request: model.OverviewDataRequest) -> Ove
     for row in rows:
         is_seen = row.gateway_seq not in unseen
         tunnels[row.gateway_seq].append(_tunnel(row, peers[row.customer_gateway_seq], is_seen=is_seen))
-    met = {known[seq].gateway.id: redundancy.met(some) for seq, some in store.carrying(rows).items()}
+    met = {known[seq].gateway.id: redundancy.met(group) for seq, group in store.carrying(rows).items()}
     return OverviewData(known=known, states=states, tunnels=tunnels, met=met)
 
 
@@ -126,22 +126,22 @@ def select(tx: Transaction, call: Call, selection: Selection) -> Overview:
     """The part of the data that the request asks for, with the reasons of the listed tunnels."""
     data, request = selection.data, selection.request
     known, met = data.known, data.met
-    wanted = _wanted(known, met, request)
+    gateway_seqs = _wanted(known, met, request)
     words = request.text.lower().split()
-    fitting = {seq: _with_text(known[seq].gateway, data.tunnels.get(seq, ()), words) for seq in wanted}
-    by_health = Counter(tunnel.health for some in fitting.values() for tunnel in some)
+    fitting = {seq: _with_text(known[seq].gateway, data.tunnels.get(seq, ()), words) for seq in gateway_seqs}
+    by_health = Counter(tunnel.health for group in fitting.values() for tunnel in group)
     shown = {
-        seq: [tunnel for tunnel in some if not request.health or tunnel.health in request.health]
-        for seq, some in fitting.items()
+        seq: [tunnel for tunnel in group if not request.health or tunnel.health in request.health]
+        for seq, group in fitting.items()
     }
     is_filtered = bool(request.text or request.health)
-    pictured = [seq for seq, some in shown.items() if some or not is_filtered]
+    pictured = [seq for seq, group in shown.items() if group or not is_filtered]
     page = pictured[(request.gateway_page - 1) * GATEWAYS :][:GATEWAYS]
     listed = sorted(
         (
             (known[seq].gateway.name, tunnel)
-            for seq, some in shown.items()
-            for tunnel in some
+            for seq, group in shown.items()
+            for tunnel in group
             if request.health or tunnel.health != "up"
         ),
         key=_gravest,
@@ -188,13 +188,13 @@ def _with_text(gateway: model.VpnGateway, tunnels: Sequence[Tunnel], words: Sequ
         return tunnels
     unwanted = [word[1:] for word in words if word.startswith("-") and len(word) > 1]
     own = "\n".join((gateway.name, gateway.id, *(endpoint.address for endpoint in gateway.endpoints))).lower()
-    wanted = [word for word in words if not (word.startswith("-") and len(word) > 1) and word not in own]
+    remaining_words = [word for word in words if not (word.startswith("-") and len(word) > 1) and word not in own]
     if any(word in own for word in unwanted):
         return ()
     return [
         tunnel
         for tunnel in tunnels
-        if all(_has(tunnel, word) for word in wanted) and not any(_has(tunnel, word) for word in unwanted)
+        if all(_has(tunnel, word) for word in remaining_words) and not any(_has(tunnel, word) for word in unwanted)
     ]
 
 

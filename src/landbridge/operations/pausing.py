@@ -27,8 +27,8 @@ def pause(tx: Transaction, gateway_id: str | None, now: datetime) -> datetime:
 def resume(tx: Transaction, gateway_id: str | None, now: datetime) -> None:
     """Ends one pause: that of the gateway, or that of the whole service. Raises NotFound."""
     if not pauses.remove(tx, gateway_id):
-        what = "the service" if gateway_id is None else f"VPN gateway {gateway_id[:64]}"
-        raise errors.NotFound(f"a pause of {what}")
+        target = "the service" if gateway_id is None else f"VPN gateway {gateway_id[:64]}"
+        raise errors.NotFound(f"a pause of {target}")
     audit_trail.append_local(tx, RESUMED, gateway_id or _SERVICE, now, _project(tx, gateway_id))
 
 

@@ -63,20 +63,20 @@ def side(
     )
 
 
-def _device(call: Call, wanted: model.DeviceRequest) -> peerconfig.Device:
+def _device(call: Call, request: model.DeviceRequest) -> peerconfig.Device:
     """The first device that all given fields fit. Raises Invalid with each field that fits no device."""
-    left, wrong = peerconfig.devices(), []
-    if wanted.vendor is None:
-        wrong.append(model.Violation("vendor", "is mandatory", _vendors(left)))
+    candidates, wrong = peerconfig.devices(), []
+    if request.vendor is None:
+        wrong.append(model.Violation("vendor", "is mandatory", _vendors(candidates)))
     for name, field in FIELDS:
-        given: str | None = getattr(wanted, field)
-        fitting = tuple(device for device in left if given is None or _fits(given, device, field))
+        given: str | None = getattr(request, field)
+        fitting = tuple(device for device in candidates if given is None or _fits(given, device, field))
         if not fitting:
-            allowed = _vendors(left) if name == "vendor" else _choices(left, field)
+            allowed = _vendors(candidates) if name == "vendor" else _choices(candidates, field)
             wrong.append(model.Violation(name, f"{given!r} is not known", allowed))
-        left = fitting or left
+        candidates = fitting or candidates
     call.refuse(wrong)
-    return left[0]
+    return candidates[0]
 
 
 def _fits(given: str, device: peerconfig.Device, field: str) -> bool:
@@ -92,13 +92,13 @@ def _number(version: str) -> list[int]:
     return [int(digits) for digits in re.findall("[0-9]{1,9}", version)[:2]]
 
 
-def _vendors(left: tuple[peerconfig.Device, ...]) -> str:
+def _vendors(candidates: tuple[peerconfig.Device, ...]) -> str:
     """Each vendor with its models."""
     models: dict[str, set[str]] = {}
-    for device in left:
+    for device in candidates:
         models.setdefault(device.vendor, set()).add(device.family)
     return "one of " + ", ".join(f"{vendor} ({', '.join(sorted(models[vendor]))})" for vendor in sorted(models))
 
 
-def _choices(left: tuple[peerconfig.Device, ...], field: str) -> str:
-    return "one of " + ", ".join(sorted({getattr(device, field) for device in left}))
+def _choices(candidates: tuple[peerconfig.Device, ...], field: str) -> str:
+    return "one of " + ", ".join(sorted({getattr(device, field) for device in candidates}))

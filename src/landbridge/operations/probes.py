@@ -60,7 +60,7 @@ def _violations(
         for probe in probes.of_connection(tx, row.seq)
         if probe.result is None
     ]
-    return [model.Violation("probe", what, allowed) for what, allowed in wrong]
+    return [model.Violation("probe", reason, allowed) for reason, allowed in wrong]
 
 
 @operation("list_vpn_connection_probes", "reader", "read")

@@ -61,23 +61,23 @@ def _routes(tx: Transaction, call: Call, gateway_id: str) -> list[InstalledRoute
     ]
     through = [
         route
-        for connection, seen in connections.observed_of_gateway(tx, row.seq)
-        for route in _through(connection, seen, row.gateway.endpoints[connection.endpoint - 1].address)
+        for connection, observation in connections.observed_of_gateway(tx, row.seq)
+        for route in _through(connection, observation, row.gateway.endpoints[connection.endpoint - 1].address)
     ]
     return routes + sorted(through, key=lambda route: (ipv4.block(route.destination), route.resource))
 
 
 def _through(
-    connection: model.Connection, seen: model.ConnectionObservation, outbound: str
+    connection: model.Connection, observation: model.ConnectionObservation, outbound: str
 ) -> Iterator[InstalledRoute]:
     """The routes into one tunnel, the learned ones among them. `outbound`: the address of the endpoint."""
     inner = (connection.tunnel_peer_address or "").split("/")[0]
-    learned = {route.prefix: route for route in (seen.bgp.routes if seen.bgp else ())}
-    for destination in dict.fromkeys((*seen.routes, *learned)):
+    learned = {route.prefix: route for route in (observation.bgp.routes if observation.bgp else ())}
+    for destination in dict.fromkeys((*observation.routes, *learned)):
         route = learned.get(destination)
         yield InstalledRoute(
             destination=destination,
-            nexthop=route.next_hop if route else inner or seen.peer_address or "",
+            nexthop=route.next_hop if route else inner or observation.peer_address or "",
             outbound_interface_ip=outbound,
             resource=(connection.id, "vpn-connection"),
             learned=route,

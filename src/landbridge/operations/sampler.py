@@ -69,13 +69,13 @@ class Sampler:
         with self._lock:
             of_connection = self._collected.setdefault(connection_id, {})
             for slot, sample in pieces:
-                there = of_connection.get(slot)
-                of_connection[slot] = sample if there is None else samples.add(there, sample)
+                stored = of_connection.get(slot)
+                of_connection[slot] = sample if stored is None else samples.add(stored, sample)
 
     def keep(self, gateway_ids: frozenset[str]) -> None:
         """Forgets all other gateways."""
-        for gone in self._echoes_at.keys() - gateway_ids:
-            self._echoes_at.pop(gone, None)
+        for gateway_id in self._echoes_at.keys() - gateway_ids:
+            self._echoes_at.pop(gateway_id, None)
 
     def flush_when_due(self) -> None:
         """Writes what was collected, when the last write was long enough ago and no other thread writes."""

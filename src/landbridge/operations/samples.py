@@ -46,16 +46,18 @@ def of_echoes(now: model.ConnectionObservation, since: int, until: int) -> Itera
             yield slot, Sample(nqa=nqa, monitor=monitor)
 
 
-def _echoes(seen: model.Reachability | None, since: int, until: int, begin: int, end: int) -> EchoSample | None:
-    if seen is None:
+def _echoes(reachability: model.Reachability | None, since: int, until: int, begin: int, end: int) -> EchoSample | None:
+    if reachability is None:
         return None
-    sent = _share(seen.sent, since, until, begin, end)
+    sent = _share(reachability.sent, since, until, begin, end)
     if not sent:
         return None
-    lost = min(sent, _share(seen.lost, since, until, begin, end))
-    if sent == lost or seen.rtt_min is None or seen.rtt_average is None or seen.rtt_max is None:
+    lost = min(sent, _share(reachability.lost, since, until, begin, end))
+    if sent == lost or reachability.rtt_min is None or reachability.rtt_average is None or reachability.rtt_max is None:
         return EchoSample(sent, lost)
-    shortest, average, longest = (round(1000 * seconds) for seconds in (seen.rtt_min, seen.rtt_average, seen.rtt_max))
+    shortest, average, longest = (
+        round(1000 * seconds) for seconds in (reachability.rtt_min, reachability.rtt_average, reachability.rtt_max)
+    )
     return EchoSample(sent, lost, average * (sent - lost), shortest, longest)
 
 

@@ -57,8 +57,8 @@ def warnings(tx: Transaction, site: model.Site) -> Iterator[str]:
     """A line for each thing in the store that differs from the site file. Everything stays as it is."""
     yield from unknown_projects(site, {project_id for project_id, _ in keys.projects(tx)})
     for gateway in gateways.list_active(tx):
-        for what in (*uncovered(tx, gateway, site), *_not_granted(gateway, site)):
-            yield f"VPN gateway {gateway.id} has {what}, which the site file does not give it; it is left as it is"
+        for finding in (*uncovered(tx, gateway, site), *_not_granted(gateway, site)):
+            yield f"VPN gateway {gateway.id} has {finding}, which the site file does not give it; it is left as it is"
 
 
 def unknown_projects(site: model.Site, known: AbstractSet[str]) -> list[str]:

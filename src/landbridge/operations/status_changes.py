@@ -164,10 +164,10 @@ class StaleCauses:
 
     def keep(self, gateway_ids: frozenset[str]) -> None:
         """Forgets all other gateways."""
-        for gone in {*self._warned, *self._strangers, *self._next} - gateway_ids:
-            self._warned.pop(gone, None)
-            self._strangers.discard(gone)
-            self._next.pop(gone, None)
+        for gateway_id in {*self._warned, *self._strangers, *self._next} - gateway_ids:
+            self._warned.pop(gateway_id, None)
+            self._strangers.discard(gateway_id)
+            self._next.pop(gateway_id, None)
 
     def note(self, gateway_id: str, changes: Iterable[StatusChange | SessionChange]) -> None:
         """Takes the result of `find` of this module."""
@@ -224,8 +224,8 @@ def _of_status(change: StatusChange) -> tuple[str, dict[str, str]]:
 def _of_session(change: SessionChange) -> tuple[str, dict[str, str]]:
     now = change.now
     text = f": BGP {change.before} -> {now.state}" if change.before not in (None, now.state) else f": BGP {now.state}"
-    said = now.reason or (f"{now.received} routes received" if now.state == "established" else None)
-    return text + (f": {said}" if said else ""), {"bgp": now.state, **({"cause": now.cause} if now.cause else {})}
+    detail = now.reason or (f"{now.received} routes received" if now.state == "established" else None)
+    return text + (f": {detail}" if detail else ""), {"bgp": now.state, **({"cause": now.cause} if now.cause else {})}
 
 
 def _may_log(count: _LineCount) -> bool:

@@ -83,11 +83,11 @@ def clamped_timers(family: Family, side: DeviceSide) -> Iterator[str]:
     able, dpd = family.abilities, side.ike.dpd
     if able is None:
         return
-    for what, seconds, allowed in (
+    for timer, seconds, allowed in (
         ("ikepolicy.lifetime_seconds", side.ike.lifetime_seconds, able.ike_lifetime),
         ("ipsecpolicy.lifetime_seconds", side.ipsec.lifetime_seconds, able.ipsec_lifetime),
         ("ikepolicy.dpd.interval", dpd.interval, able.dpd_interval),
     ):
         near = clamp(seconds, allowed)
         if near != seconds:
-            yield f"{what} is {seconds}; this device takes {allowed}, so the text says {near}."
+            yield f"{timer} is {seconds}; this device takes {allowed}, so the text says {near}."

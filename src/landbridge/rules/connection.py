@@ -58,9 +58,9 @@ def style(request: model.ConnectionRequest) -> str:
 
 def endpoint(request: model.ConnectionRequest, gateway: model.VpnGateway) -> model.Endpoint | None:
     """The endpoint that `vgw_ip` names: by EIP id on a public gateway, by address on a private one."""
-    wanted = (request.gateway_endpoint or "").lower()
+    address = (request.gateway_endpoint or "").lower()
     for candidate in gateway.endpoints:
-        if wanted == (candidate.eip_id or candidate.address):
+        if address == (candidate.eip_id or candidate.address):
             return candidate
     return None
 
@@ -155,9 +155,9 @@ def check(
     yield from _check_policy_rules(request, facts)
     if both.template is not None:
         yield from policy_template.check(request, both.template)
-    asked = policy_template.completed(request, both.template)
-    yield from policies.check_ike(asked.ike_policy, both)
-    yield from policies.check_ipsec(asked.ipsec_policy, gm=both.gm)
+    completed = policy_template.completed(request, both.template)
+    yield from policies.check_ike(completed.ike_policy, both)
+    yield from policies.check_ipsec(completed.ipsec_policy, gm=both.gm)
     yield from _check_ha_role(request, facts, both.endpoint)
     yield from fields.check_tags("tags", request.tags or ())
     for path, given in (("peer_subnets_v6", request.peer_subnets_v6), ("policy_rules_v6", request.policy_rules_v6)):
@@ -202,11 +202,11 @@ def _check_endpoint(
 ) -> Iterator[model.Violation]:
     given = request.gateway_endpoint
     gateway = facts.gateway.gateway if facts.gateway else None
-    what = "the id of one of the gateway's EIPs, or on a private gateway one of its addresses"
+    allowed = "the id of one of the gateway's EIPs, or on a private gateway one of its addresses"
     if given is None:
-        yield model.Violation("vgw_ip", "is mandatory", _endpoints(gateway) if gateway else what)
+        yield model.Violation("vgw_ip", "is mandatory", _endpoints(gateway) if gateway else allowed)
     elif given not in allowed_values.UUID and ipv4.parse_address(given) is None:
-        yield model.Violation("vgw_ip", f"{given!r} is neither an EIP id nor an IPv4 address", what)
+        yield model.Violation("vgw_ip", f"{given!r} is neither an EIP id nor an IPv4 address", allowed)
     elif gateway is not None and ours is None:
         yield model.Violation("vgw_ip", f"{given} is not an endpoint of VPN gateway {gateway.id}", _endpoints(gateway))
 
@@ -451,7 +451,7 @@ def complete(
         raise ValueError("complete() needs a request that check() passed")
     asked_style = cast("model.Style", style(request))
     local, peer = _tunnel_pair(request, facts, generated)
-    asked = policy_template.completed(request, both.template)
+    completed = policy_template.completed(request, both.template)
     return model.Connection(
         id=generated.id,
         project_id=gateway.project_id,
@@ -467,8 +467,8 @@ def complete(
         enable_nqa=(request.enable_nqa or False) if asked_style == "static" else None,
         enable_hub=request.enable_hub,
         policy_rules=_policy_rules(request, gateway) if asked_style == "policy" else (),
-        ike_policy=policies.complete_ike(asked.ike_policy, both),
-        ipsec_policy=policies.complete_ipsec(asked.ipsec_policy, gm=gateway.is_gm),
+        ike_policy=policies.complete_ike(completed.ike_policy, both),
+        ipsec_policy=policies.complete_ipsec(completed.ipsec_policy, gm=gateway.is_gm),
         ha_role="slave" if request.ha_role == "slave" else "master",
         enterprise_project_id=gateway.enterprise_project_id,
         monitor_id=generated.other_ids[0] if request.enable_health_check else None,

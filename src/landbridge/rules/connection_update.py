@@ -18,8 +18,8 @@ Identity = tuple[str | None, str | None]
 CANNOT_CHANGE = "leave it out; another one needs another connection"
 
 
-def _or(asked: T | None, present: T) -> T:
-    return present if asked is None else asked
+def _or(requested: T | None, present: T) -> T:
+    return present if requested is None else requested
 
 
 def merge(
@@ -68,56 +68,58 @@ def _policy_rules(
 ) -> tuple[model.PolicyRuleRequest, ...]:
     """The policy rules. Empty when they must be derived: the rules before were derived, or the request empties the list."""
     present = policy_rules.asked(was.policy_rules)
-    wanted = present if given is None else tuple(policy_rules.with_indexes_of(was.policy_rules, given))
-    return () if wanted == present and policy_rules.are_derived(was, local_subnets) else wanted
+    numbered = present if given is None else tuple(policy_rules.with_indexes_of(was.policy_rules, given))
+    return () if numbered == present and policy_rules.are_derived(was, local_subnets) else numbered
 
 
-def _ike(asked: model.IkePolicyRequest, was: model.IkePolicy, ends: policies.Ends) -> model.IkePolicyRequest:
+def _ike(requested: model.IkePolicyRequest, was: model.IkePolicy, ends: policies.Ends) -> model.IkePolicyRequest:
     plain = model.IkePolicyRequest()
     local = _identity(
-        (asked.local_id_type, asked.local_id),
+        (requested.local_id_type, requested.local_id),
         (was.local_id_type, was.local_id),
         policies.local_identity(plain, ends),
     )
     peer = _identity(
-        (asked.peer_id_type, asked.peer_id), (was.peer_id_type, was.peer_id), policies.peer_identity(plain, ends)
+        (requested.peer_id_type, requested.peer_id),
+        (was.peer_id_type, was.peer_id),
+        policies.peer_identity(plain, ends),
     )
     return model.IkePolicyRequest(
-        version=_or(asked.version, was.version),
-        negotiation_mode=_or(asked.negotiation_mode, was.negotiation_mode),
-        authentication_algorithm=_or(asked.authentication_algorithm, was.authentication_algorithm),
-        encryption_algorithm=_or(asked.encryption_algorithm, was.encryption_algorithm),
-        dh_group=_or(asked.dh_group, was.dh_group),
-        authentication_method=_or(asked.authentication_method, was.authentication_method),
-        lifetime_seconds=asked.lifetime_seconds or was.lifetime_seconds,
+        version=_or(requested.version, was.version),
+        negotiation_mode=_or(requested.negotiation_mode, was.negotiation_mode),
+        authentication_algorithm=_or(requested.authentication_algorithm, was.authentication_algorithm),
+        encryption_algorithm=_or(requested.encryption_algorithm, was.encryption_algorithm),
+        dh_group=_or(requested.dh_group, was.dh_group),
+        authentication_method=_or(requested.authentication_method, was.authentication_method),
+        lifetime_seconds=requested.lifetime_seconds or was.lifetime_seconds,
         local_id_type=local[0],
         local_id=local[1],
         peer_id_type=peer[0],
         peer_id=peer[1],
         dpd=model.DpdRequest(
-            interval=asked.dpd.interval or was.dpd.interval,
-            timeout=asked.dpd.timeout or was.dpd.timeout,
-            msg=_or(asked.dpd.msg, was.dpd.msg),
+            interval=requested.dpd.interval or was.dpd.interval,
+            timeout=requested.dpd.timeout or was.dpd.timeout,
+            msg=_or(requested.dpd.msg, was.dpd.msg),
         ),
     )
 
 
-def _identity(asked: Identity, was: Identity, default: Identity) -> Identity:
+def _identity(requested: Identity, was: Identity, default: Identity) -> Identity:
     """A default id follows its end. A new type of id replaces the old id."""
-    kind, value = asked
+    kind, value = requested
     if kind in (None, was[0]) and value in (None, was[1]):
         return (None, None) if was == default else was
     return _or(kind, was[0]), value
 
 
-def _ipsec(asked: model.IpsecPolicyRequest, was: model.IpsecPolicy) -> model.IpsecPolicyRequest:
+def _ipsec(requested: model.IpsecPolicyRequest, was: model.IpsecPolicy) -> model.IpsecPolicyRequest:
     return model.IpsecPolicyRequest(
-        authentication_algorithm=_or(asked.authentication_algorithm, was.authentication_algorithm),
-        encryption_algorithm=_or(asked.encryption_algorithm, was.encryption_algorithm),
-        pfs=_or(asked.pfs, was.pfs),
-        transform_protocol=_or(asked.transform_protocol, was.transform_protocol),
-        lifetime_seconds=asked.lifetime_seconds or was.lifetime_seconds,
-        encapsulation_mode=_or(asked.encapsulation_mode, was.encapsulation_mode),
+        authentication_algorithm=_or(requested.authentication_algorithm, was.authentication_algorithm),
+        encryption_algorithm=_or(requested.encryption_algorithm, was.encryption_algorithm),
+        pfs=_or(requested.pfs, was.pfs),
+        transform_protocol=_or(requested.transform_protocol, was.transform_protocol),
+        lifetime_seconds=requested.lifetime_seconds or was.lifetime_seconds,
+        encapsulation_mode=_or(requested.encapsulation_mode, was.encapsulation_mode),
     )
 
 
@@ -133,14 +135,14 @@ def check(
 
 
 def _check_fixed(change: model.ConnectionRequest, connection: model.Connection) -> Iterator[model.Violation]:
-    for path, asked, present in (
+    for path, requested, present in (
         ("vgw_id", change.gateway_id, connection.gateway_id),
         ("vgw_ip", change.gateway_endpoint, connection.gateway_endpoint),
         ("style", change.style, connection.style),
         ("ha_role", change.ha_role, connection.ha_role),
     ):
-        if asked is not None and asked.lower() != present.lower():
-            yield model.Violation(path, f"cannot be changed to {asked!r}: it is {present}", CANNOT_CHANGE)
+        if requested is not None and requested.lower() != present.lower():
+            yield model.Violation(path, f"cannot be changed to {requested!r}: it is {present}", CANNOT_CHANGE)
     if change.enable_health_check not in (None, connection.monitor_id is not None):
         yield model.Violation(
             "enable_health_check", "cannot be changed here", "create or delete a connection monitor instead"

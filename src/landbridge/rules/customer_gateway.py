@@ -126,10 +126,10 @@ def check_update(
         "bgp_asn": before.bgp_asn,
     }
     for field, value in unchangeable.items():
-        asked = getattr(request, field)
-        if asked is not None and asked != value:
+        requested = getattr(request, field)
+        if requested is not None and requested != value:
             present = "it is not set" if value is None else f"it is {value}"
-            yield model.Violation(field, f"cannot be changed to {asked!r}: {present}", CANNOT_CHANGE)
+            yield model.Violation(field, f"cannot be changed to {requested!r}: {present}", CANNOT_CHANGE)
     if request.tags is not None and set(fields.tags(request.tags)) != set(before.tags):
         yield model.Violation("tags", "cannot be updated here", "tags/create and tags/delete of this customer gateway")
     if not _keeps_certificate(request, before):
@@ -151,8 +151,8 @@ def update(
     generated: fields.Generated,
 ) -> model.CustomerGateway:
     """The customer gateway after the update. An update that changes nothing gives back the same object."""
-    wanted = before.ca_certificate
+    ca_certificate = before.ca_certificate
     if request.ca_certificate is not None and not _keeps_certificate(request, before):
-        wanted = _certificate(request.ca_certificate, facts, generated)
-    after = dataclasses.replace(before, name=request.name or before.name, ca_certificate=wanted)
+        ca_certificate = _certificate(request.ca_certificate, facts, generated)
+    after = dataclasses.replace(before, name=request.name or before.name, ca_certificate=ca_certificate)
     return before if after == before else dataclasses.replace(after, updated_at=generated.now)

@@ -129,13 +129,13 @@ def check_tags(path: str, tags: tuple[model.TagRequest, ...]) -> Iterator[model.
 
 
 def _check_tag_text(path: str, value: str | None, length: allowed_values.Range) -> Iterator[model.Violation]:
-    wanted = f"{length} {allowed_values.TAG_TEXT}"
+    allowed = f"{length} {allowed_values.TAG_TEXT}"
     if value is None:
-        yield model.Violation(path, "is mandatory", wanted)
+        yield model.Violation(path, "is mandatory", allowed)
     elif len(value) not in length:
-        yield model.Violation(path, f"has {len(value)} characters", wanted)
+        yield model.Violation(path, f"has {len(value)} characters", allowed)
     elif wrong := sorted({c for c in value if not _is_tag_character(c)}):
-        yield model.Violation(path, f"may not contain {' '.join(map(repr, wrong))}", wanted)
+        yield model.Violation(path, f"may not contain {' '.join(map(repr, wrong))}", allowed)
 
 
 def _is_tag_character(character: str) -> bool:
@@ -145,5 +145,5 @@ def _is_tag_character(character: str) -> bool:
     return character in _TAG_SPECIALS or unicodedata.category(character)[0] in "LM" or character.isdecimal()
 
 
-def tags(asked: tuple[model.TagRequest, ...] | None) -> tuple[model.Tag, ...]:
-    return tuple(model.Tag(tag.key or "", tag.value or "") for tag in asked or ())
+def tags(requested: tuple[model.TagRequest, ...] | None) -> tuple[model.Tag, ...]:
+    return tuple(model.Tag(tag.key or "", tag.value or "") for tag in requested or ())

@@ -309,11 +309,11 @@ def _check_public(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[m
     ):
         if given is not None and older is not None:
             yield model.Violation(old, f"is the older name of {new}, which is given too", "one of the two")
-    asked = _eips(request)
-    for field, eip in asked:
+    requested = _eips(request)
+    for field, eip in requested:
         if eip is not None:
             yield from _check_eip(field, eip, request, facts)
-    (_, first), (field, two) = asked
+    (_, first), (field, two) = requested
     if first is not None and two is not None and first.id is not None and first.id.lower() == (two.id or "").lower():
         yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
     uplinks = {
@@ -325,7 +325,10 @@ def _check_public(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[m
             "is attached to this site in another way than the other EIP",
             f"two EIPs on one of: {', '.join(sorted(uplinks))}",
         )
-    lacking, free = [field for field, eip in asked if eip is None or eip.id is None], len(_free_eips(request, facts))
+    lacking, free = (
+        [field for field, eip in requested if eip is None or eip.id is None],
+        len(_free_eips(request, facts)),
+    )
     if free < len(lacking):
         left = "1 free one is" if free == 1 else f"{free} free ones are"
         wrong = f"a gateway takes 2 EIPs that are attached in the same way; {left} left for this project"
@@ -444,8 +447,8 @@ def _public_endpoints(
     free = iter(_free_eips(request, facts))
     by_id = {e.id: e for e in facts.site.eips}
 
-    def endpoint(number: Literal[1, 2], asked: model.EipRequest | None) -> model.Endpoint:
-        given = asked or model.EipRequest()
+    def endpoint(number: Literal[1, 2], requested: model.EipRequest | None) -> model.Endpoint:
+        given = requested or model.EipRequest()
         eip = by_id[given.id.lower()] if given.id is not None else next(free)
         return model.Endpoint(
             number=number,

@@ -62,8 +62,10 @@ def _asked_eips(
     request: model.GatewayChange, present: model.VpnGateway
 ) -> list[tuple[str, model.Endpoint, str | None]]:
     """(field, endpoint, EIP id) of each endpoint. The EIP id is None when the endpoint keeps its EIP."""
-    asked = zip(("eip_id_1", "eip_id_2"), present.endpoints, (request.eip_id_1, request.eip_id_2), strict=True)
-    return [(field, endpoint, None if _same(eip_id, endpoint.eip_id) else eip_id) for field, endpoint, eip_id in asked]
+    requested = zip(("eip_id_1", "eip_id_2"), present.endpoints, (request.eip_id_1, request.eip_id_2), strict=True)
+    return [
+        (field, endpoint, None if _same(eip_id, endpoint.eip_id) else eip_id) for field, endpoint, eip_id in requested
+    ]
 
 
 def _same(first: str | None, other: str | None) -> bool:
@@ -74,9 +76,9 @@ def _check_eips(
     request: model.GatewayChange, present: model.VpnGateway, facts: GatewayUpdateFacts
 ) -> Iterator[model.Violation]:
     eips = {eip.id: eip for eip in facts.site.eips}
-    wanted: list[str] = []
+    eip_ids: list[str] = []
     for field, endpoint, eip_id in _asked_eips(request, present):
-        wanted.append((eip_id or endpoint.eip_id or "").lower())
+        eip_ids.append((eip_id or endpoint.eip_id or "").lower())
         if eip_id is None:
             continue
         if present.network_type == "private":
@@ -86,8 +88,8 @@ def _check_eips(
         yield from malformed
         if not malformed:
             yield from gateway.check_eip_use(field, eip_id, facts.site, facts.taken, own=present.id)
-    uplinks = {eips[eip_id].uplink for eip_id in wanted if eip_id in eips}
-    if present.network_type == "public" and wanted[0] == wanted[1]:
+    uplinks = {eips[eip_id].uplink for eip_id in eip_ids if eip_id in eips}
+    if present.network_type == "public" and eip_ids[0] == eip_ids[1]:
         field = "eip_id_2" if request.eip_id_2 is not None else "eip_id_1"
         yield model.Violation(field, "is the EIP of the other endpoint too", "two different EIPs")
     elif len(uplinks) > 1:
@@ -135,15 +137,15 @@ _EIP_FIELDS = ("type", "charge_mode", "bandwidth_size", "bandwidth_name", "bandw
 
 
 def _check_template_cipher(
-    path: str, asked: model.IkePolicyRequest, connections: Iterable[model.Connection]
+    path: str, requested: model.IkePolicyRequest, connections: Iterable[model.Connection]
 ) -> Iterator[model.Violation]:
     by_v1 = (
         connection.id
         for connection in connections
         if connection.style == "policy-template" and connection.ike_policy.version == "v1"
     )
-    if asked.encryption_algorithm in allowed_values.GCM and (connection_id := next(by_v1, None)) is not None:
-        wrong = f"{asked.encryption_algorithm} cannot be negotiated by IKEv1, which connection {connection_id} has"
+    if requested.encryption_algorithm in allowed_values.GCM and (connection_id := next(by_v1, None)) is not None:
+        wrong = f"{requested.encryption_algorithm} cannot be negotiated by IKEv1, which connection {connection_id} has"
         yield model.Violation(path, wrong, "a cipher without gcm, or ike_version v2 in the connections")
 
 
@@ -163,17 +165,17 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
     ]
     for name, older, endpoint in (("eip1", "master_eip", first), ("eip2", "slave_eip", two)):
         for field in (name, older):
-            asked: model.EipRequest = getattr(rest, field) or model.EipRequest()
+            requested: model.EipRequest = getattr(rest, field) or model.EipRequest()
             changes = f"leave it out; eip_id_{endpoint.number} changes it"
-            fixed.append((f"{field}.id", asked.id, endpoint.eip_id, changes))
+            fixed.append((f"{field}.id", requested.id, endpoint.eip_id, changes))
             fixed += [
-                (f"{field}.{inner}", getattr(asked, inner), getattr(endpoint, inner), "leave it out")
+                (f"{field}.{inner}", getattr(requested, inner), getattr(endpoint, inner), "leave it out")
                 for inner in _EIP_FIELDS
             ]
-    for field, wanted, value, allowed in fixed:
-        if wanted is not None and _text(wanted).lower() != _text(value).lower():
+    for field, expected, value, allowed in fixed:
+        if expected is not None and _text(expected).lower() != _text(value).lower():
             has = "it is not set" if value is None else f"it is {_text(value)}"
-            yield model.Violation(field, f"cannot be changed here to {_text(wanted)!r}: {has}", allowed)
+            yield model.Violation(field, f"cannot be changed here to {_text(expected)!r}: {has}", allowed)
     if rest.tags is not None and set(fields.tags(rest.tags)) != set(present.tags):
         yield model.Violation("tags", "cannot be changed here", "the operations tags/create and tags/delete")
 
@@ -237,9 +239,9 @@ def updated_connection(
     """
     present = model.ConnectionRequest(gateway_endpoint=connection.gateway_endpoint, style=connection.style)
     ends = connection_rules.ends(present, _connection_facts(was, peer))
-    asked = connection_update.merge(model.ConnectionRequest(), connection, None, ends, was.local_subnets)
+    requested = connection_update.merge(model.ConnectionRequest(), connection, None, ends, was.local_subnets)
     before, after = (gateway.endpoints[connection.endpoint - 1] for gateway in (was, now))
-    merged = asked if after == before else replace(asked, gateway_endpoint=after.eip_id)
+    merged = requested if after == before else replace(requested, gateway_endpoint=after.eip_id)
     facts = _connection_facts(now, peer)
     return connection_update.complete(merged, facts, connection), connection_rules.identity(merged, facts)
 

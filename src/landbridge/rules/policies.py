@@ -138,11 +138,11 @@ def complete_ike(request: model.IkePolicyRequest, ends: Ends) -> model.IkePolicy
     )
 
 
-def _mode(version: str, asked: str | None) -> "model.connection.NegotiationMode | None":
+def _mode(version: str, requested: str | None) -> "model.connection.NegotiationMode | None":
     """IKEv2 has no modes: the field is neither stored nor returned."""
     if version == "v2":
         return None
-    return "aggressive" if asked == "aggressive" else "main"
+    return "aggressive" if requested == "aggressive" else "main"
 
 
 def local_identity(request: model.IkePolicyRequest, ends: Ends) -> tuple[model.IdType, str]:

@@ -18,8 +18,8 @@ def derive(local_subnets: tuple[str, ...], peer_subnets: tuple[str, ...] | None)
 
 def number(rules: Iterable[model.PolicyRuleRequest]) -> tuple[model.PolicyRule, ...]:
     """Numbers the rules without an index in their order, and skips the indexes that other rules have."""
-    asked = tuple(rules)
-    given = {rule.index for rule in asked}
+    requested = tuple(rules)
+    given = {rule.index for rule in requested}
     free = (n for n in range(allowed_values.FIRST_RULE_INDEX, allowed_values.RULE_INDEX.high + 1) if n not in given)
     return tuple(
         model.PolicyRule(
@@ -27,7 +27,7 @@ def number(rules: Iterable[model.PolicyRuleRequest]) -> tuple[model.PolicyRule, 
             source=rule.source or "",
             destinations=rule.destinations or (),
         )
-        for rule in asked
+        for rule in requested
     )
 
 
@@ -41,12 +41,12 @@ def with_indexes_of(
     """A rule without an index keeps the index of its source, unless another rule takes that index. Clients leave out an
     index of 0. A rule that keeps its index keeps its CHILD_SAs.
     """
-    wanted = list(rules)
-    given = {rule.index for rule in wanted}
+    numbered = list(rules)
+    given = {rule.index for rule in numbered}
     known = {rule.source: rule.index for rule in was if rule.index not in given}
     return [
         rule if rule.index is not None else dataclasses.replace(rule, index=known.pop(rule.source or "", None))
-        for rule in wanted
+        for rule in numbered
     ]
 
 

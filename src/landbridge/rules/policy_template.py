@@ -21,11 +21,13 @@ def find(style: str, gateway: model.VpnGateway | None) -> model.PolicyTemplate |
 
 
 def check(request: model.ConnectionRequest, template: model.PolicyTemplate) -> Iterator[model.Violation]:
-    asked = [("ikepolicy", field, getattr(request.ike_policy, field), _ike(template)[field]) for field in IKE]
-    asked += [("ipsecpolicy", field, getattr(request.ipsec_policy, field), _ipsec(template)[field]) for field in IPSEC]
-    for policy, field, value, wanted in asked:
-        if value not in (None, wanted):
-            allowed = f"{wanted}, or leave it out; an update of the VPN gateway changes its policy_template"
+    requested = [("ikepolicy", field, getattr(request.ike_policy, field), _ike(template)[field]) for field in IKE]
+    requested += [
+        ("ipsecpolicy", field, getattr(request.ipsec_policy, field), _ipsec(template)[field]) for field in IPSEC
+    ]
+    for policy, field, value, expected in requested:
+        if value not in (None, expected):
+            allowed = f"{expected}, or leave it out; an update of the VPN gateway changes its policy_template"
             yield model.Violation(f"{policy}.{field}", f"{value!r} differs from the gateway's policy_template", allowed)
 
 

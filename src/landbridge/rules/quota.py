@@ -12,5 +12,5 @@ WITHOUT_LIMIT = 0
 def check(kind: str, limit: int, used: int) -> Iterator[model.Violation]:
     """Checks that there is room for one more resource of the kind."""
     if limit != WITHOUT_LIMIT and used >= limit:
-        what = kind.replace("_", " ").replace("vpn", "VPN")
-        yield model.Violation(kind, f"the project has {used} {what}s", f"its quota is {limit}")
+        noun = kind.replace("_", " ").replace("vpn", "VPN")
+        yield model.Violation(kind, f"the project has {used} {noun}s", f"its quota is {limit}")

@@ -106,7 +106,7 @@ def verifies(message: bytes, r: int, s: int, key: Point) -> bool:
     if not (1 <= r < N and 1 <= s < N and t and is_on_curve(key)):
         return False
     point = _add(_times(s, G), _times(t, key))
-    return point is not None and any((_digest(message, key, who) + point[0]) % N == r for who in SIGNERS)
+    return point is not None and any((_digest(message, key, signer) + point[0]) % N == r for signer in SIGNERS)
 
 
 def _digest(message: bytes, key: Point, signer: bytes) -> int:

@@ -21,12 +21,14 @@ def check_type(resource_type: str) -> Iterator[model.Violation]:
         )
 
 
-def check_change(asked: tuple[model.TagRequest, ...] | None) -> Iterator[model.Violation]:
+def check_change(requested: tuple[model.TagRequest, ...] | None) -> Iterator[model.Violation]:
     """Checks a list of tags as in a create, except that a value may be left out."""
-    if asked is None:
+    if requested is None:
         yield model.Violation("tags", "is mandatory", f"at most {allowed_values.TAG_LIMIT} tags")
     else:
-        yield from fields.check_tags("tags", tuple(dataclasses.replace(tag, value=tag.value or "") for tag in asked))
+        yield from fields.check_tags(
+            "tags", tuple(dataclasses.replace(tag, value=tag.value or "") for tag in requested)
+        )
 
 
 def check_sum(tags: tuple[model.Tag, ...]) -> Iterator[model.Violation]:
@@ -35,20 +37,20 @@ def check_sum(tags: tuple[model.Tag, ...]) -> Iterator[model.Violation]:
         yield model.Violation("tags", wrong, f"at most {allowed_values.TAG_LIMIT}")
 
 
-def added(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
+def added(before: tuple[model.Tag, ...], requested: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
     """The tags after the addition. A key that was there keeps its place."""
     return tuple(
         model.Tag(key, value)
         for key, value in (
-            {tag.key: tag.value for tag in before} | {t.key: t.value for t in fields.tags(asked)}
+            {tag.key: tag.value for tag in before} | {t.key: t.value for t in fields.tags(requested)}
         ).items()
     )
 
 
-def removed(before: tuple[model.Tag, ...], asked: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
+def removed(before: tuple[model.Tag, ...], requested: tuple[model.TagRequest, ...]) -> tuple[model.Tag, ...]:
     """The tags after the removal. A given value must be the tag's own, unless it is empty."""
-    wanted = {tag.key: tag.value for tag in asked}
-    return tuple(tag for tag in before if tag.key not in wanted or wanted[tag.key] not in (None, "", tag.value))
+    values = {tag.key: tag.value for tag in requested}
+    return tuple(tag for tag in before if tag.key not in values or values[tag.key] not in (None, "", tag.value))
 
 
 def check_search(request: model.TagSearchRequest) -> Iterator[model.Violation]:

@@ -24,8 +24,8 @@ def check(
         yield model.Violation("action", wrong, allowed_values.one_of(ACTIONS))
     elif action == "start":
         if job is not None and status is not None and status.status not in CLOSED:
-            wanted = "roll it back" if status.status == "error" else "finish it or roll it back first"
-            yield model.Violation("action", f"job {job.id} is {status.status}", wanted)
+            allowed = "roll it back" if status.status == "error" else "finish it or roll it back first"
+            yield model.Violation("action", f"job {job.id} is {status.status}", allowed)
     elif job is None or status is None:
         yield model.Violation("action", f"there is no upgrade to {action}", "start")
     elif status.status not in ALLOWED[action]:

@@ -110,9 +110,9 @@ class Certificate:
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         """Called by every handshake, whether or not the client names a server."""
-        seen = self._look()
-        if seen != self._seen:
-            self._seen = seen
+        current = self._look()
+        if current != self._seen:
+            self._seen = current
             try:
                 self._leaf, self._newest = _load(self._chain, self._key)
             except errors.ConfigError as error:

@@ -78,36 +78,36 @@ def _identity(context: Context, view: AttemptView) -> Iterator[model.Cause]:
             yield _wrong_peer_id(context, view, fact, fact.got)
 
 
-def _differs(name: str, got: Identity, wanted: Identity) -> tuple[str, ...]:
+def _differs(name: str, received: Identity, expected: Identity) -> tuple[str, ...]:
     """The settings that differ: the type alone when the texts are the same."""
-    return (f"{name}_type",) if got.value == wanted.value else (name,)
+    return (f"{name}_type",) if received.value == expected.value else (name,)
 
 
 def _id_remedy(name: str, theirs: Identity, end: str, ours: Identity) -> str:
-    there = f"on the device, set the {end} id to {ours}"
+    remedy_there = f"on the device, set the {end} id to {ours}"
     if theirs.kind not in SETTABLE:
-        return there
-    return f"on this connection, set {name}_type to {theirs.kind} and {name} to {theirs.value} (ikepolicy); or {there}"
+        return remedy_there
+    return f"on this connection, set {name}_type to {theirs.kind} and {name} to {theirs.value} (ikepolicy); or {remedy_there}"
 
 
-def _wrong_local_id(context: Context, view: AttemptView, fact: negotiation.Fact, wanted: Identity) -> model.Cause:
-    differs = _differs("local_id", wanted, context.local_id)
+def _wrong_local_id(context: Context, view: AttemptView, fact: negotiation.Fact, expected: Identity) -> model.Cause:
+    differs = _differs("local_id", expected, context.local_id)
     return rule_context.cause(
         "local_id_mismatch",
         context,
         view,
         fact,
         ours=str(context.local_id),
-        theirs=str(wanted),
+        theirs=str(expected),
         differs=differs,
-        side="either" if wanted.kind in SETTABLE else "device",
-        remedy=_id_remedy("local_id", wanted, "remote", context.local_id),
+        side="either" if expected.kind in SETTABLE else "device",
+        remedy=_id_remedy("local_id", expected, "remote", context.local_id),
     )
 
 
-def _wrong_peer_id(context: Context, view: AttemptView, fact: negotiation.Fact, got: Identity) -> model.Cause:
+def _wrong_peer_id(context: Context, view: AttemptView, fact: negotiation.Fact, received: Identity) -> model.Cause:
     is_dial_in = context.seen.waits_for_peer and not view.attempt.is_named
-    of_another_type = (got.kind, got.value) == (context.peer_id.kind, context.peer_id.value)
+    of_another_type = (received.kind, received.value) == (context.peer_id.kind, context.peer_id.value)
     return rule_context.cause(
         "dial_in_id_mismatch" if is_dial_in else "peer_id_mismatch",
         context,
@@ -115,10 +115,12 @@ def _wrong_peer_id(context: Context, view: AttemptView, fact: negotiation.Fact, 
         fact,
         is_certain=not is_dial_in,
         ours=str(context.peer_id),
-        theirs=f"another type than {got.kind}, with the text {got.value}" if of_another_type else str(got),
-        differs=_differs("peer_id", got, context.peer_id),
-        side="either" if got.kind in SETTABLE else "device",
-        remedy=None if of_another_type else _id_remedy("peer_id", got, "local", context.peer_id),
+        theirs=f"another type than {received.kind}, with the text {received.value}"
+        if of_another_type
+        else str(received),
+        differs=_differs("peer_id", received, context.peer_id),
+        side="either" if received.kind in SETTABLE else "device",
+        remedy=None if of_another_type else _id_remedy("peer_id", received, "local", context.peer_id),
         detail=f"from {view.attempt.peer_address}" if is_dial_in else None,
     )
 
@@ -178,9 +180,9 @@ def _names_no_groups(view: AttemptView, fact: negotiation.ProposalMismatch) -> b
 
 def _selectors(context: Context, view: AttemptView) -> Iterator[model.Cause]:
     for fact in view.facts_of(negotiation.SelectorsRefused)[-1:]:
-        asked = "; ".join(map(str, fact.asked))
+        selectors = "; ".join(map(str, fact.asked))
         yield rule_context.cause(
-            "selectors_mismatch", context, view, fact, ours=rule_context.pairs(context), theirs=asked or None
+            "selectors_mismatch", context, view, fact, ours=rule_context.pairs(context), theirs=selectors or None
         )
 
 

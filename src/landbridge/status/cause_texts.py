@@ -408,9 +408,9 @@ def _reason(text: Text, *, is_certain: bool) -> str:
 
 
 def _details(detail: str | None, ours: str | None, theirs: str | None) -> str:
-    here = None if ours is None else f"this connection: {ours}"
-    there = None if theirs is None else f"the device: {theirs}"
-    return _join("; ", detail, here, there)
+    our_value = None if ours is None else f"this connection: {ours}"
+    their_value = None if theirs is None else f"the device: {theirs}"
+    return _join("; ", detail, our_value, their_value)
 
 
 def _join(separator: str, *parts: str | None) -> str:

@@ -50,10 +50,10 @@ def derive(
     the store has on related resources.
     """
     fault = _fault(gateway_failure)
-    seen, status = known.observation, api_status(known)
+    observation, status = known.observation, api_status(known)
     context = (
-        Context(connection=known.connection, seen=seen, related=related, seen_at=known.seen_at)
-        if seen is not None
+        Context(connection=known.connection, seen=observation, related=related, seen_at=known.seen_at)
+        if observation is not None
         else None
     )
     explanation = _explanation(known, context, staleness.explain_pause(paused_since), fault)
@@ -85,14 +85,14 @@ def _explanation(
     paused: model.Explanation | None,
     fault: model.Explanation | None,
 ) -> model.Explanation | None:
-    seen = known.observation
+    observation = known.observation
     if known.deleting:
-        return paused or fault or _failure(seen)
-    if seen is None or context is None or known.applied != known.generation:
-        return paused or fault or _failure(seen) or _waiting()
-    if seen.refused is not None:
-        return model.Explanation(reason=seen.refused)
-    if seen.state == "up":
+        return paused or fault or _failure(observation)
+    if observation is None or context is None or known.applied != known.generation:
+        return paused or fault or _failure(observation) or _waiting()
+    if observation.refused is not None:
+        return model.Explanation(reason=observation.refused)
+    if observation.state == "up":
         return fault or _partly(context)
     return fault or _why_down(context, paused)
 
@@ -129,21 +129,21 @@ def _waiting() -> model.Explanation:
     return model.Explanation(reason="waiting for the engine to apply it")
 
 
-def _failure(seen: model.ConnectionObservation | None) -> model.Explanation | None:
-    if seen is None or seen.failure is None:
+def _failure(observation: model.ConnectionObservation | None) -> model.Explanation | None:
+    if observation is None or observation.failure is None:
         return None
-    return model.Explanation(reason=f"the engine could not apply it and tries again: {seen.failure}")
+    return model.Explanation(reason=f"the engine could not apply it and tries again: {observation.failure}")
 
 
 def _partly(context: Context) -> model.Explanation | None:
     """Explains a connection that has only some of its CHILD_SAs: how many are up, which pairs are missing, and the reason when an attempt
     shows it.
     """
-    seen = context.seen
-    up = {(child.local_ts, child.remote_ts) for child in seen.children}
-    if len(up) >= seen.expected_children and not seen.missing_pairs:
+    observation = context.seen
+    up = {(child.local_ts, child.remote_ts) for child in observation.children}
+    if len(up) >= observation.expected_children and not observation.missing_pairs:
         return None
-    is_narrowed = len(up) >= seen.expected_children
+    is_narrowed = len(up) >= observation.expected_children
     ranked = causes.why_pairs_are_missing(context, since_phase=2 if is_narrowed else 1)
     cause = cause_texts.cause(
         "selectors_narrowed" if is_narrowed else "selectors_partly",
@@ -152,16 +152,20 @@ def _partly(context: Context) -> model.Explanation | None:
         theirs="; ".join(sorted(f"{', '.join(ours)} - {', '.join(theirs)}" for ours, theirs in up)[:SHOWN_PAIRS]),
         evidence=ranked[0].evidence if ranked else (),
     )
-    reason = "; ".join([_how_much(len(up), seen), *(cause.reason for cause in ranked[:1])])
+    reason = "; ".join([_how_much(len(up), observation), *(cause.reason for cause in ranked[:1])])
     remedy = ranked[0].remedy if ranked else cause.remedy
     return _explained((dataclasses.replace(cause, reason=reason, remedy=remedy), *ranked))
 
 
-def _how_much(up: int, seen: model.ConnectionObservation) -> str:
+def _how_much(up: int, observation: model.ConnectionObservation) -> str:
     """When all requested pairs are up and subnets are missing, the device has narrowed the pairs."""
-    shown = ", ".join(seen.missing_pairs[:SHOWN_PAIRS])
-    more = f" and {len(seen.missing_pairs) - SHOWN_PAIRS} more" if len(seen.missing_pairs) > SHOWN_PAIRS else ""
-    if up >= seen.expected_children:
+    shown = ", ".join(observation.missing_pairs[:SHOWN_PAIRS])
+    more = (
+        f" and {len(observation.missing_pairs) - SHOWN_PAIRS} more"
+        if len(observation.missing_pairs) > SHOWN_PAIRS
+        else ""
+    )
+    if up >= observation.expected_children:
         return f"the device carries only a part of the subnets; not carried: {shown}{more}"
     missing = f"; missing: {shown}{more}" if shown else ""
-    return f"{up} of {seen.expected_children} traffic selector pairs are up{missing}"
+    return f"{up} of {observation.expected_children} traffic selector pairs are up{missing}"

@@ -45,10 +45,10 @@ def monitor_warnings(context: Context) -> Iterator[model.Cause]:
         )
 
 
-def _last_answer(said: model.Reachability) -> str:
-    if said.answered_at is None:
-        return f"no answer of {said.destination} ever came"
-    return f"the last answer of {said.destination} came at {said.answered_at:%Y-%m-%dT%H:%M:%SZ}"
+def _last_answer(reachability: model.Reachability) -> str:
+    if reachability.answered_at is None:
+        return f"no answer of {reachability.destination} ever came"
+    return f"the last answer of {reachability.destination} came at {reachability.answered_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _more(context: Context, nqa: model.Reachability) -> Iterator[str]:
@@ -61,8 +61,8 @@ def _more(context: Context, nqa: model.Reachability) -> Iterator[str]:
         yield "other packets come out of the tunnel"
 
 
-def _evidence(said: model.Reachability) -> tuple[model.Evidence, ...]:
-    if said.since is None:
+def _evidence(reachability: model.Reachability) -> tuple[model.Evidence, ...]:
+    if reachability.since is None:
         return ()
-    line = f"{said.lost} of {said.sent} echoes from {said.source} to {said.destination} within a minute had no answer"
-    return (model.Evidence(at=said.since, line=line),)
+    line = f"{reachability.lost} of {reachability.sent} echoes from {reachability.source} to {reachability.destination} within a minute had no answer"
+    return (model.Evidence(at=reachability.since, line=line),)

@@ -109,9 +109,11 @@ def _compared(context: Context, probe: model.ProbeResult, phase: Phase, theirs: 
 
 def _of_identity(context: Context, probe: model.ProbeResult) -> Iterator[model.Cause]:
     """A device that accepts our id and the key sends its own id. charon logs the text of that id without its type."""
-    got, wanted = probe.identity.identity if probe.identity is not None else probe.peer_identity, context.peer_id
-    if got is not None and (got.value != wanted.value or (probe.identity is None and got.kind != wanted.kind)):
-        ours, theirs = str(context.peer_id), str(got)
+    received, expected = probe.identity.identity if probe.identity is not None else probe.peer_identity, context.peer_id
+    if received is not None and (
+        received.value != expected.value or (probe.identity is None and received.kind != expected.kind)
+    ):
+        ours, theirs = str(context.peer_id), str(received)
         yield _cause("peer_id_mismatch", context, probe, f"identified itself as {theirs}", ours=ours, theirs=theirs)
     elif probe.identity is not None and not probe.identity.accepted:
         line = f"refused our id or the key, whatever its own id is ({probe.identity.notify})"

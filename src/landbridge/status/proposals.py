@@ -58,10 +58,10 @@ def compare(ours: Proposal, offered: Sequence[Proposal], phase: Phase, *, withou
     has_prf_only = not ours.integrity and phase == 1
     settings = {_setting(kind, phase, has_prf_only=has_prf_only): kind for kind in kinds}
     only_device = "prf" in settings or any(_is_foreign(theirs, kind) for kind in kinds)
-    here, there = _changes(settings, theirs), _changes(settings, ours)
-    remedy = f"on the device, set {there}"
+    our_change, their_change = _changes(settings, theirs), _changes(settings, ours)
+    remedy = f"on the device, set {their_change}"
     if not only_device:
-        remedy = f"on this connection, set {here} ({_POLICY[phase]}); or {remedy}"
+        remedy = f"on this connection, set {our_change} ({_POLICY[phase]}); or {remedy}"
     return Comparison(
         ours=text(ours, phase, with_groups=not without_groups),
         theirs=text(theirs, phase, with_groups=not without_groups),
@@ -78,10 +78,10 @@ def _setting(kind: Kind, phase: Phase, *, has_prf_only: bool) -> str:
     return "authentication_algorithm" if kind == "prf" and has_prf_only else _SETTINGS[kind]
 
 
-def _changes(settings: Mapping[str, Kind], wanted: Proposal) -> str:
+def _changes(settings: Mapping[str, Kind], target: Proposal) -> str:
     """`encryption_algorithm to aes-256 and pfs to disable`; the first of several values."""
     return " and ".join(
-        f"{setting} to {next((value for value in getattr(wanted, kind) if value != 'none'), 'disable')}"
+        f"{setting} to {next((value for value in getattr(target, kind) if value != 'none'), 'disable')}"
         for setting, kind in settings.items()
     )
 

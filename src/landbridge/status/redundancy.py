@@ -141,21 +141,21 @@ def _summary(
         alone = [_alone(failure, failure.subnets) for failure in failures if failure.kind == "customer_gateway"]
         return "redundancy is met" + (f", except for the device: {_first(alone)}" if alone else "")
     unreached = sorted(subnet for subnet, by in reached.items() if not by)
-    said = [f"{_some(unreached)} {_are(unreached)} not reached"] if unreached else []
-    told: set[str] = set()
+    sentences = [f"{_some(unreached)} {_are(unreached)} not reached"] if unreached else []
+    named_subnets: set[str] = set()
     for failure in failures:
         if failure.kind in ("connection", "endpoint") and (
-            new := [subnet for subnet in failure.subnets if subnet not in told]
+            new := [subnet for subnet in failure.subnets if subnet not in named_subnets]
         ):
-            said.append(_alone(failure, new))
-            told.update(new)
+            sentences.append(_alone(failure, new))
+            named_subnets.update(new)
     hope = "; it is met when all connections are up" if is_configured else ""
-    return f"redundancy is not met: {_first(said)}{hope}"
+    return f"redundancy is not met: {_first(sentences)}{hope}"
 
 
-def _first(said: Sequence[str]) -> str:
-    more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
-    return "; ".join(said[:SHOWN]) + more
+def _first(sentences: Sequence[str]) -> str:
+    more = f"; and {len(sentences) - SHOWN} more" if len(sentences) > SHOWN else ""
+    return "; ".join(sentences[:SHOWN]) + more
 
 
 def _alone(failure: model.SingleFailure, subnets: Sequence[str]) -> str:

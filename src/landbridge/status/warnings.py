@@ -123,8 +123,8 @@ def _path(context: Context) -> Iterator[model.Cause]:
 
 
 def _line(refused: model.RefusedPackets) -> str:
-    said = _CODES.get(refused.code, "unreachable")
-    return f"{refused.reporter} answered {refused.packets} packets to {refused.destination} with ICMP {said} (code {refused.code})"
+    meaning = _CODES.get(refused.code, "unreachable")
+    return f"{refused.reporter} answered {refused.packets} packets to {refused.destination} with ICMP {meaning} (code {refused.code})"
 
 
 def _key(context: Context) -> Iterator[model.Cause]:

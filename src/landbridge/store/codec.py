@@ -37,9 +37,9 @@ def dump(adapter: TypeAdapter[Any], value: Any) -> str:
     return adapter.dump_json(value).decode()
 
 
-def dump_observation(seen: model.ConnectionObservation) -> str:
+def dump_observation(observed: model.ConnectionObservation) -> str:
     """The JSON of an observation without its attempts, which have a table of their own."""
-    return observation.dump_json(seen, exclude={"attempts"}).decode()
+    return observation.dump_json(observed, exclude={"attempts"}).decode()
 
 
 def dump_gateway_report(report: model.GatewayReport) -> str:

@@ -323,9 +323,9 @@ def neighbours(
     tx: Transaction, gateway_seq: int, customer_gateway_id: str, identity: str, blocks: tuple[int, ...]
 ) -> tuple[model.Neighbour, ...]:
     """Connections of the gateway that share the customer gateway, the identity on the wire, or one of up to 3 /30s."""
-    asked = {f"block_{n}": blocks[n] if n < len(blocks) else None for n in range(BLOCKS_ASKED)}
+    parameters = {f"block_{n}": blocks[n] if n < len(blocks) else None for n in range(BLOCKS_ASKED)}
     rows = tx.all(
-        _NEIGHBOURS, gateway_seq=gateway_seq, customer_gateway_id=customer_gateway_id, identity=identity, **asked
+        _NEIGHBOURS, gateway_seq=gateway_seq, customer_gateway_id=customer_gateway_id, identity=identity, **parameters
     )
     return tuple(
         model.Neighbour(

@@ -215,12 +215,12 @@ _FOREIGN = Statement(
 
 def check_counters(tx: Transaction) -> Iterator[str]:
     for kind, statement in _COUNTS:
-        for project_id, counted, there in tx.each(statement, kind=kind):
-            if counted != there:
-                yield f"project {project_id}: {kind} is counted as {counted}, there are {there}"
-    for gateway_id, counted, there, following, highest in tx.each(_NUMBERS):
-        if counted != there:
-            yield f"vpn_gateway {gateway_id}: its connections are counted as {counted}, there are {there}"
+        for project_id, counted, present in tx.each(statement, kind=kind):
+            if counted != present:
+                yield f"project {project_id}: {kind} is counted as {counted}, there are {present}"
+    for gateway_id, counted, present, following, highest in tx.each(_NUMBERS):
+        if counted != present:
+            yield f"vpn_gateway {gateway_id}: its connections are counted as {counted}, there are {present}"
         if following is not None and highest is not None and following <= highest:
             yield f"vpn_gateway {gateway_id}: the next if_id is {following}, and {highest} is in use"
 
@@ -273,10 +273,10 @@ def check_secrets(tx: Transaction, safe: vault.Vault) -> Iterator[str]:
     if not _opens(safe, sealed_keys.find(tx, vault.FINGERPRINT_KEY) or b"", vault.FINGERPRINT_KEY):
         yield f"sealed_key {vault.FINGERPRINT_KEY}: the master key does not fit this database"
         return
-    for table, what, statement in _SECRETS:
+    for table, secret_name, statement in _SECRETS:
         for owner, value in tx.each(statement):
             if not _opens(safe, value, owner):
-                yield f"{table} {owner}: its {what} does not open under the master key"
+                yield f"{table} {owner}: its {secret_name} does not open under the master key"
 
 
 def _opens(safe: vault.Vault, value: bytes, belongs_to: str) -> bool:

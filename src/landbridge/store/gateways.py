@@ -161,14 +161,14 @@ def _decode(spec: str) -> model.VpnGateway:
 def row(columns: Sequence[Any]) -> GatewayRow:
     """Makes a row of the values of `COLUMNS`."""
     seq, spec, generation, deleting, connections, next_if_id, applied, failure, seen_at, restarts, report = columns
-    seen = None if seen_at is None else codec.moment(seen_at)
+    seen_time = None if seen_at is None else codec.moment(seen_at)
     return GatewayRow(
         _decode(spec),
         generation,
         bool(deleting),
         applied,
         failure,
-        seen,
+        seen_time,
         seq,
         connections,
         next_if_id,
@@ -299,8 +299,8 @@ def total_connections(tx: Transaction, project_id: str) -> int:
     return count[0] if count is not None else 0
 
 
-def remove(tx: Transaction, gone: GatewayRow) -> None:
+def remove(tx: Transaction, row: GatewayRow) -> None:
     """Deletes the gateway's row and all that belongs to it. Its endpoints are free again."""
-    pauses.remove(tx, gone.gateway.id)
+    pauses.remove(tx, row.gateway.id)
     for statement in _REMOVE:
-        tx.run(statement, seq=gone.seq, id=gone.gateway.id)
+        tx.run(statement, seq=row.seq, id=row.gateway.id)

@@ -50,52 +50,52 @@ class RecordResult(NamedTuple):
     written: list[WrittenStatus]
 
 
-def record(tx: Transaction, seen: model.Observation) -> RecordResult:
+def record(tx: Transaction, observation: model.Observation) -> RecordResult:
     """Writes one observation of one gateway, and deletes the rows of deleted resources that are gone.
 
     `seen.connections` may leave out connections that did not change since the observation before: the time of observation stands
     in the gateway's row. Their `attempts`, and the strangers, may leave out those that did not change.
     """
-    row = gateways.find_any(tx, seen.gateway_id)
+    row = gateways.find_any(tx, observation.gateway_id)
     if row is None:
         return RecordResult([], [])
-    gone = _remove_gone(tx, row.seq, seen.present)
-    if row.deleting and not seen.exists:
+    removed = _remove_gone(tx, row.seq, observation.present)
+    if row.deleting and not observation.exists:
         gateways.remove(tx, row)
         counters.add(tx, row.gateway.project_id, "vpn_gateway", -1)
-        return RecordResult(gone, [])
-    _put_gateway(tx, row, seen)
-    written = _put_connections(tx, row.seq, seen)
-    for result in seen.probes:
+        return RecordResult(removed, [])
+    _put_gateway(tx, row, observation)
+    written = _put_connections(tx, row.seq, observation)
+    for result in observation.probes:
         probes.record(tx, row.seq, result)
-    return RecordResult(gone, written)
+    return RecordResult(removed, written)
 
 
 def _remove_gone(
     tx: Transaction, gateway_seq: int, present: frozenset[str]
 ) -> list[tuple[model.Connection, model.StatusFacts]]:
     """Deletes the rows of the deleting connections of which nothing is present."""
-    gone = [deleting for deleting in connections.deleting(tx, gateway_seq) if deleting[0].id not in present]
-    for connection, _ in gone:
+    removed = [deleting for deleting in connections.deleting(tx, gateway_seq) if deleting[0].id not in present]
+    for connection, _ in removed:
         connections.remove(tx, connection.id)
         gateways.count_down(tx, gateway_seq)
-    return gone
+    return removed
 
 
-def _put_gateway(tx: Transaction, row: gateways.GatewayRow, seen: model.Observation) -> None:
-    report = _lasting(row.observed, seen.gateway) if row.restarts else seen.gateway
-    at = codec.milliseconds(seen.seen_at)
+def _put_gateway(tx: Transaction, row: gateways.GatewayRow, observation: model.Observation) -> None:
+    report = _lasting(row.observed, observation.gateway) if row.restarts else observation.gateway
+    at = codec.milliseconds(observation.seen_at)
     tx.run(
         _PUT_GATEWAY,
         gateway_seq=row.seq,
-        applied_generation=seen.applied_generation,
-        failure=seen.failure,
+        applied_generation=observation.applied_generation,
+        failure=observation.failure,
         report=codec.dump_gateway_report(report),
         seen_at=at,
-        state="failed" if seen.failure is not None else "well",
+        state="failed" if observation.failure is not None else "well",
         since=at,
     )
-    attempts.record_strangers(tx, row.seq, seen.gateway.strangers)
+    attempts.record_strangers(tx, row.seq, observation.gateway.strangers)
 
 
 def _put_connections(tx: Transaction, gateway_seq: int, seen: model.Observation) -> list[WrittenStatus]:

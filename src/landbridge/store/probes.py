@@ -125,10 +125,10 @@ def of_connection(tx: Transaction, connection_seq: int) -> tuple[model.RecordedP
             id=probe_id,
             asked_at=codec.moment(asked_at),
             actor=actor,
-            order=None if wanted is None else codec.probe_order.validate_json(wanted),
+            order=None if order is None else codec.probe_order.validate_json(order),
             result=None if report is None else codec.probe_result.validate_json(report),
         )
-        for probe_id, asked_at, actor, wanted, report in tx.all(_OF_CONNECTION, connection_seq=connection_seq)
+        for probe_id, asked_at, actor, order, report in tx.all(_OF_CONNECTION, connection_seq=connection_seq)
     )
 
 
@@ -157,12 +157,12 @@ class ConnectionProbes(NamedTuple):
 def of_gateway(tx: Transaction, gateway_seq: int) -> dict[str, ConnectionProbes]:
     """Connection id -> its probes, for the connections of the gateway that have a probe."""
     probes: dict[str, ConnectionProbes] = {}
-    for connection_id, probe_id, wanted, probed_at, configuration, finding in tx.all(
+    for connection_id, probe_id, order, probed_at, configuration, finding in tx.all(
         _OF_GATEWAY, gateway_seq=gateway_seq
     ):
         known = probes.get(connection_id, ConnectionProbes())
         if probed_at is None:
-            probes[connection_id] = known._replace(order=codec.probe_order.validate_json(wanted))
+            probes[connection_id] = known._replace(order=codec.probe_order.validate_json(order))
             continue
         done = model.LastProbe(id=probe_id, at=codec.moment(probed_at), configuration=configuration, finding=finding)
         probes[connection_id] = known._replace(probed=done) if finding is None else known._replace(path_checked=done)

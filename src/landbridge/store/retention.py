@@ -95,10 +95,10 @@ class Retention:
         self._batches("audit events", lambda tx: prune_audit(tx, self._limits, now))
         self._batches("idempotency tokens", lambda tx: prune_tokens(tx, now))
 
-    def _batches(self, what: str, work: Callable[[Transaction], int]) -> None:
+    def _batches(self, name: str, work: Callable[[Transaction], int]) -> None:
         removed = batch = self._database.write(work)
         while batch == BATCH and not self._stop.wait(PAUSE_SECONDS):
             batch = self._database.write(work)
             removed += batch
         if removed:
-            log.info("removed %d old %s", removed, what)
+            log.info("removed %d old %s", removed, name)

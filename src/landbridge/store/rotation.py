@@ -56,7 +56,7 @@ def _secrets(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
 
 def _certificates(tx: Transaction, old: vault.Vault, new: vault.Vault) -> int:
     rows = [
-        {"of": row_id, "sealed": new.seal(old.open(held, row_id), row_id)} for row_id, held in tx.all(_CERTIFICATES)
+        {"of": row_id, "sealed": new.seal(old.open(sealed, row_id), row_id)} for row_id, sealed in tx.all(_CERTIFICATES)
     ]
     tx.run_many(_PUT_KEYS, rows)
     return len(rows)

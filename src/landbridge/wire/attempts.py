@@ -107,15 +107,15 @@ def text(fact: negotiation.Fact) -> str:  # noqa: C901, PLR0912 - a sentence for
             ]
             return f"no connection has {' and '.join(ids) or 'these ids'}"
         case negotiation.PeerIdentity():
-            wanted = f", and this connection expects {fact.wanted}" if fact.wanted else ""
-            return f"the device identifies itself as {fact.got}{wanted}"
+            expectation = f", and this connection expects {fact.wanted}" if fact.wanted else ""
+            return f"the device identifies itself as {fact.got}{expectation}"
         case negotiation.KeyMismatch():
             return _KEYS[fact.problem]
         case negotiation.MethodMismatch():
             return f"the device authenticates by {fact.method}, not by a pre-shared key"
         case negotiation.SelectorsRefused():
-            asked = "; ".join(map(str, fact.asked))
-            return f"the device asks for subnets that this connection does not have: {asked}"
+            selectors = "; ".join(map(str, fact.asked))
+            return f"the device asks for subnets that this connection does not have: {selectors}"
         case negotiation.Established():
             pair = f": {fact.selectors}" if fact.selectors else ""
             return f"{_SAS[fact.phase]} established{' again' if fact.again else ''}{pair}"

@@ -238,10 +238,12 @@ def sa_infos(status: model.ConnectionStatus) -> list[dict[str, Any]]:
 
 def logs(status: model.ConnectionStatus) -> list[dict[str, Any]]:
     attempts = status.observation.attempts if status.observation is not None else ()
-    said = sorted(negotiation.lines(fact for attempt in attempts for fact in attempt.facts), key=attrgetter("at"))
+    evidence_lines = sorted(
+        negotiation.lines(fact for attempt in attempts for fact in attempt.facts), key=attrgetter("at")
+    )
     return [
         {"time": int(evidence.at.timestamp()), "raw_message": f"{shapes.time(evidence.at)} {evidence.line}"}
-        for evidence in said[-LOG_LINES:]
+        for evidence in evidence_lines[-LOG_LINES:]
     ]
 
 
@@ -328,7 +330,7 @@ def diagnosis(
     peer_asn: int | None = None,
 ) -> dict[str, Any]:
     """`asn`, `peer_asn`: those of the VPN gateway and of the customer gateway."""
-    seen = status.observation
+    observation = status.observation
     explanation = status.explanation
     return shapes.without_none(
         id=value.id,
@@ -341,15 +343,15 @@ def diagnosis(
         seen_at=shapes.time(status.seen_at) if status.seen_at else None,
         not_seen_since=shapes.time(status.not_seen_since) if status.not_seen_since else None,
         paused_since=shapes.time(status.paused_since) if status.paused_since else None,
-        ike_established=seen.ike_established if seen else False,
-        ike_proposal=seen.ike_proposal if seen else None,
-        local_id=seen.local_id if seen else None,
-        peer_id=seen.peer_id if seen else None,
-        peer_address=seen.peer_address if seen else None,
-        nqa=wire_echoes.reachability(seen.nqa) if seen and seen.nqa else None,
-        monitor=wire_echoes.reachability(seen.monitor) if seen and seen.monitor else None,
-        bgp=wire_bgp.session(seen.bgp, value, asn, peer_asn) if seen and seen.bgp else None,
-        sas=[_sa(child, status.seen_at) for child in seen.children] if seen and status.seen_at else [],
+        ike_established=observation.ike_established if observation else False,
+        ike_proposal=observation.ike_proposal if observation else None,
+        local_id=observation.local_id if observation else None,
+        peer_id=observation.peer_id if observation else None,
+        peer_address=observation.peer_address if observation else None,
+        nqa=wire_echoes.reachability(observation.nqa) if observation and observation.nqa else None,
+        monitor=wire_echoes.reachability(observation.monitor) if observation and observation.monitor else None,
+        bgp=wire_bgp.session(observation.bgp, value, asn, peer_asn) if observation and observation.bgp else None,
+        sas=[_sa(child, status.seen_at) for child in observation.children] if observation and status.seen_at else [],
     )
 
 

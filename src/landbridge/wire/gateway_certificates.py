@@ -13,9 +13,9 @@ _PEM = "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"
 _PEM_KEY = _PEM.replace("CERTIFICATE", "PRIVATE KEY")
 
 
-def _pem(what: str, *, secret: bool = False) -> Any:
+def _pem(noun: str, *, secret: bool = False) -> Any:
     text = schema.length(allowed_values.CERTIFICATE_LENGTH)
-    return schema.field(text, what, mandatory=True, secret=secret)
+    return schema.field(text, noun, mandatory=True, secret=secret)
 
 
 class CertificateShape(body.Shape):

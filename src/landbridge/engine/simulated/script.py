@@ -47,22 +47,22 @@ def attempts(
     if simulate in FAILURES:  # who sees DOWN asks why at once
         elapsed = max(elapsed, NEGOTIATION_SECONDS)
     last = int(elapsed // RETRY_SECONDS) if simulate in FAILURES else 0
-    said = _said(spec, simulate, spi)
+    says = _said(spec, simulate, spi)
     return tuple(
-        _attempt(spec, simulate, said, loaded_at + timedelta(seconds=number * RETRY_SECONDS), left)
+        _attempt(spec, simulate, says, loaded_at + timedelta(seconds=number * RETRY_SECONDS), left)
         for number in range(max(0, last - KEPT + 1), last + 1)
         if (left := elapsed - number * RETRY_SECONDS) >= 0
     )
 
 
 def _attempt(
-    spec: model.DesiredConnection, simulate: str, said: list[_Say], began_at: datetime, elapsed: float
+    spec: model.DesiredConnection, simulate: str, says: list[_Say], began_at: datetime, elapsed: float
 ) -> negotiation.Attempt:
     policy, over = spec.connection.ike_policy, elapsed >= NEGOTIATION_SECONDS
-    pause = NEGOTIATION_SECONDS / max(1, len(said) - 1)
+    pause = NEGOTIATION_SECONDS / max(1, len(says) - 1)
     facts = tuple(
         kind(at=began_at + timedelta(seconds=place * pause), line=line, **fields)
-        for place, (kind, line, fields) in enumerate(said)
+        for place, (kind, line, fields) in enumerate(says)
         if place * pause <= elapsed + 1e-6
     )
     return negotiation.Attempt(

@@ -171,8 +171,8 @@ class Daemon:
         """`restart`, since nobody can reach a unit that runs while nobody listens on its socket."""
         done = subprocess.run(["systemctl", "restart", unit], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["systemctl said nothing"])[0]
-            raise OSError(f"{unit} did not start: {said} ({self._last_output(folder)})")
+            message = (done.stderr.strip().splitlines() or ["systemctl said nothing"])[0]
+            raise OSError(f"{unit} did not start: {message} ({self._last_output(folder)})")
 
     def _start_child(self, configuration: Path, socket_path: Path, namespace: str, options: tuple[str, ...]) -> None:
         arguments = [argument.format(configuration=configuration, socket=socket_path) for argument in self.arguments]

@@ -13,8 +13,8 @@ _NEEDED = {
 
 def detect() -> tuple[model.Plane, str]:
     """Returns the data plane that this kernel supports, and the reason. It tries the kernel in a temporary namespace."""
-    for what, command in _NEEDED.items():
+    for need, command in _NEEDED.items():
         done = subprocess.run(["unshare", "--net", "ip", *command.split(" ")], capture_output=True, check=False)  # noqa: S603, S607
         if done.returncode:
-            return "userland", f"this kernel has no {what}"
+            return "userland", f"this kernel has no {need}"
     return "kernel", "this kernel has ESP and XFRM interfaces"

@@ -221,16 +221,16 @@ class StrongSwan:
     def _observe_charon(self, gateway_id: str, folder: Path) -> ike_state.IkeState:
         """Raises OSError or PROTOCOL_ERRORS as `ike.observe` does."""
         memory = self._memory(gateway_id)
-        asked = time.monotonic()
+        asked_at = time.monotonic()
         try:
-            seen = ike_observe.observe(folder, memory.unanswered, memory.attempts, memory.tried.recent())
+            observed = ike_observe.observe(folder, memory.unanswered, memory.attempts, memory.tried.recent())
         except daemon.NO_ANSWER:
-            memory.silence.begin(asked)
+            memory.silence.begin(asked_at)
             if memory.silence.seconds() < charon.SILENCE_LIMIT:
                 raise
             return ike_observe.silent(folder)
         memory.silence.end()
-        return seen
+        return observed
 
     def prepare(
         self, gateway_id: str, desired: model.DesiredGateway | None, observed: state.GatewayState
@@ -478,12 +478,12 @@ class StrongSwan:
                 self.apply(name, step)
 
 
-def _failed(what: str, which: Sequence[str], stop: Callable[[str], None]) -> Iterator[str]:
-    for name in which:
+def _failed(kind: str, items: Sequence[str], stop: Callable[[str], None]) -> Iterator[str]:
+    for name in items:
         try:
             stop(name)
         except base.StepFailed as error:
-            yield f"{what} {name}: {error}"
+            yield f"{kind} {name}: {error}"
 
 
 def _not_ours(name: str) -> str:

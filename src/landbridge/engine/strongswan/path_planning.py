@@ -136,11 +136,11 @@ def _targets(
     hosts = sorted(address for on, address in current.network.seen if on == link)
     inner = _host(spec.connection.tunnel_peer_address)
     turn = int(current.at.timestamp() // 60) % len(hosts) if hosts else 0
-    asked = [host for host in hosts[turn:] + hosts[:turn] if host != inner]
+    destinations = [host for host in hosts[turn:] + hosts[:turn] if host != inner]
     if inner and (asks_device or inner in hosts):
-        asked.insert(0, inner)
+        destinations.insert(0, inner)
     own = _own_addresses(target, spec, current)
-    for address in asked[:ASKED]:
+    for address in destinations[:ASKED]:
         sources = own if address == inner else sorted(own, key=lambda address_of_ours: address_of_ours == own[0])
         source = next(
             (candidate for candidate in sources if any(_carries(child, candidate, address) for child in children)), None
@@ -153,14 +153,14 @@ def _own_addresses(target: Target, spec: model.DesiredConnection, current: state
     """Addresses of the gateway that may be in a tunnel: its tunnel address, then the one in its VPC, then those that selectors need."""
     tunnel = current.network.tunnels.get(tunnels.name(spec.if_id))
     inner = _host(spec.connection.tunnel_local_address)
-    there = {_host(address): link for link, address in current.network.addresses if link in ("lan", "lo")}
+    link_of = {_host(address): link for link, address in current.network.addresses if link in ("lan", "lo")}
     if tunnel is not None:
-        there[_host(tunnel.address)] = tunnel.connection_id
+        link_of[_host(tunnel.address)] = tunnel.connection_id
     vpc = subnets.vpc_address(target.desired.network)
     local = subnets.local_subnets(target.desired)
     in_vpc = str(vpc.ip) if vpc and any(vpc.ip in net for net in local) else None
-    rest = sorted(address for address, link in there.items() if address and link == "lo")
-    return list(dict.fromkeys(host for host in (inner, in_vpc, *rest) if host in there))  # type: ignore[misc]
+    rest = sorted(address for address, link in link_of.items() if address and link == "lo")
+    return list(dict.fromkeys(host for host in (inner, in_vpc, *rest) if host in link_of))  # type: ignore[misc]
 
 
 def _host(address: str | None) -> str | None:

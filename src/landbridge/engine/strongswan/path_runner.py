@@ -37,8 +37,8 @@ class PathRunner:
         """Forgets the results of other connections of the gateway, also those of a check that runs."""
         with self._lock:
             self._checking.get(gateway_id, set()).intersection_update(connection_ids)
-            for gone in self._results.get(gateway_id, {}).keys() - set(connection_ids):
-                del self._results[gateway_id][gone]
+            for connection_id in self._results.get(gateway_id, {}).keys() - set(connection_ids):
+                del self._results[gateway_id][connection_id]
             if not self._results.get(gateway_id):
                 self._results.pop(gateway_id, None)
 

@@ -38,16 +38,16 @@ def plan(target: Target, current: state.GatewayState) -> Iterator[steps.AskDevic
         return
     configs = {config.connection_id: config for config in target.configs}
     sas, secrets = ike_state.by_connection(current.ike.sas), ike_planning.by_owner(current.ike.secrets)
-    places, asked = current.probes.places, set[str]()
+    places, asked_places = current.probes.places, set[str]()
     for spec in sorted(target.desired.connections, key=lambda spec: spec.probe is None):
-        if places == 0 or spec.id in current.probes.asking or spec.peer_address in asked:
+        if places == 0 or spec.id in current.probes.asking or spec.peer_address in asked_places:
             continue
         config, own = configs.get(spec.id), (sas[spec.id], secrets[spec.id])
         step = _order(target, spec, config, *own, current) or _automatic(spec, config, *own, current)
         if step is not None:
             yield step
             places -= 1
-            asked.add(step.peer_address)
+            asked_places.add(step.peer_address)
 
 
 def done(target: Target, current: state.GatewayState) -> tuple[model.ProbeResult, ...]:

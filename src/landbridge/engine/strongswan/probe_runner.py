@@ -66,8 +66,8 @@ class ProbeRunner:
     def keep(self, gateway_id: str, connection_ids: Collection[str]) -> None:
         """Forgets the results of other connections of the gateway."""
         with self._lock:
-            for gone in self._results.get(gateway_id, {}).keys() - set(connection_ids):
-                del self._results[gateway_id][gone]
+            for connection_id in self._results.get(gateway_id, {}).keys() - set(connection_ids):
+                del self._results[gateway_id][connection_id]
             if not self._results.get(gateway_id):
                 self._results.pop(gateway_id, None)
 
@@ -112,8 +112,8 @@ class ProbeRunner:
     def _ask_by_charon(self, gateway_id: str, step: steps.AskDevice, result: model.ProbeResult) -> model.ProbeResult:
         folder = self._folder_of(gateway_id)
         if step.phase_2 is not None:
-            answer, asked = probe_sas.ask_phase_2(folder, step.phase_2, partial(self._loaded, gateway_id))
-            result = replace(result, phase_2=answer, packets=result.packets + asked)
+            answer, packets = probe_sas.ask_phase_2(folder, step.phase_2, partial(self._loaded, gateway_id))
+            result = replace(result, phase_2=answer, packets=result.packets + packets)
         if step.identity is not None:
             identity = probe_sas.ask_identity(folder, step.identity)
             result = replace(result, identity=identity, packets=result.packets + 2)

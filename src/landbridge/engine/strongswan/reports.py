@@ -61,7 +61,7 @@ def _connections(
         keys = key_proof.keys(config, secrets[spec.id], sas[spec.id])
         session = sessions.get(spec.id)
         carried = tunnels.destinations_carried(observed, first, current.network.shared_routes) if observed else None
-        seen = _connection(
+        observation = _connection(
             spec,
             config,
             sas[spec.id],
@@ -77,7 +77,7 @@ def _connections(
             echo=current.echo,
             daemon_died_at=current.ike.started_at if current.ike.died else None,
         )
-        yield seen if session is None else replace(seen, bgp=_session(session.name, current.bgp))
+        yield observation if session is None else replace(observation, bgp=_session(session.name, current.bgp))
 
 
 def _is_configured(target: targets.Target, current: state.GatewayState) -> bool:

@@ -141,8 +141,8 @@ def _port(port: int) -> Requirement:
             if error.errno != errno.EADDRINUSE:
                 return Requirement(name=name, state="warning", found=error.strerror or str(error))
             remedy = f"ss -lunp 'sport = :{port}' names the program; often: systemctl disable --now strongswan"
-            held = "held by a program of this machine: an EIP with attach = nat cannot use it"
-            return Requirement(name=name, state="warning", found=held, remedy=remedy)
+            problem = "held by a program of this machine: an EIP with attach = nat cannot use it"
+            return Requirement(name=name, state="warning", found=problem, remedy=remedy)
     return Requirement(name=name, found="free")
 
 

@@ -192,8 +192,8 @@ def _is_dead(spec: model.DesiredConnection, current: state.GatewayState) -> bool
     """
     if not desired_echo.has_nqa(spec.connection):
         return False
-    said = current.echo.nqa.get(spec.id)
-    if said is not None and said.state != "unknown":
-        return said.state == "down"
+    reachability = current.echo.nqa.get(spec.id)
+    if reachability is not None and reachability.state != "unknown":
+        return reachability.state == "down"
     tunnel = current.network.tunnels.get(tunnels.name(spec.if_id))
     return tunnel is not None and tunnels.is_ranked_down(tunnel)

@@ -128,9 +128,9 @@ def inspect(path: Path) -> Content:
 
 
 def _content(database: sqlite3.Connection) -> Content:
-    ((said, *_), *_) = database.execute("PRAGMA integrity_check(1)").fetchall()
-    if said != "ok":
-        raise errors.ConfigError(f"is damaged ({said.splitlines()[-1]})")
+    ((verdict, *_), *_) = database.execute("PRAGMA integrity_check(1)").fetchall()
+    if verdict != "ok":
+        raise errors.ConfigError(f"is damaged ({verdict.splitlines()[-1]})")
     for (revision,) in database.execute("SELECT version_num FROM alembic_version").fetchall():
         if revision not in migrate.revisions():
             raise errors.ConfigError(f"was made by a newer version of Landbridge (schema {revision})")
@@ -143,9 +143,9 @@ def _content(database: sqlite3.Connection) -> Content:
 
 def _sealed_keys(database: sqlite3.Connection) -> dict[str, bytes]:
     """They have a table of their own since schema 0009; before, they were rows of `setting`."""
-    there = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for table in ("sealed_key", "setting"):
-        if table in there:
+        if table in tables:
             query = f"SELECT name, value FROM {table} WHERE name IN (?, ?)"  # noqa: S608
             return dict(database.execute(query, (vault.FINGERPRINT_KEY, vault.DIGEST_KEY)).fetchall())
     return {}
@@ -172,8 +172,8 @@ def set_aside(database: Path, kept: Path) -> None:
     with contextlib.suppress(sqlite3.Error), open_file(database) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for ending in ("", *SIDE_FILES):
-        if (there := database.with_name(database.name + ending)).exists():
-            os.link(there, kept.with_name(kept.name + ending))
+        if (file := database.with_name(database.name + ending)).exists():
+            os.link(file, kept.with_name(kept.name + ending))
     vault.sync_folder(database.parent)
     for ending in SIDE_FILES:
         database.with_name(database.name + ending).unlink(missing_ok=True)

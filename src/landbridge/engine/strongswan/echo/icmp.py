@@ -158,8 +158,8 @@ class EchoSocket:
                 (_RETURN, 0, 0, 0xFFFF),
             )
         )
-        held = ctypes.create_string_buffer(program, len(program))
-        attached = struct.pack("@HP", len(program) // 8, ctypes.addressof(held))
+        buffer = ctypes.create_string_buffer(program, len(program))
+        attached = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
         self._raw.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, attached)
 
     def __enter__(self) -> Self:

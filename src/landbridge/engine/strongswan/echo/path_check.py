@@ -168,7 +168,7 @@ def _listen(opened: icmp.EchoSocket, running: Mapping[str, _Running], identifier
             if message.identifier != identifier or match is None:
                 continue
             check, number = match
-            who = message.source if isinstance(message, icmp.EchoReply) else message.destination
-            if who == check.echoes[number].destination:
+            address = message.source if isinstance(message, icmp.EchoReply) else message.destination
+            if address == check.echoes[number].destination:
                 check.heard[number] = message
                 del waiting[message.sequence or 0]

@@ -119,15 +119,15 @@ class Prober:
 
     def state(self, gateway_id: str) -> EchoState:
         now = time.monotonic()
-        said: dict[Kind, dict[str, model.Reachability]] = {"nqa": {}, "monitor": {}}
+        results: dict[Kind, dict[str, model.Reachability]] = {"nqa": {}, "monitor": {}}
         with self._lock:
             gateway = self._gateways.get(gateway_id)
             for stream in gateway.streams.values() if gateway else ():
                 echoes = stream.echoes
-                said[echoes.kind][echoes.connection_id] = stream.window.reachability(
+                results[echoes.kind][echoes.connection_id] = stream.window.reachability(
                     echoes.source, echoes.destination, now
                 )
-        return EchoState(nqa=said["nqa"], monitor=said["monitor"])
+        return EchoState(nqa=results["nqa"], monitor=results["monitor"])
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -127,9 +127,11 @@ class AttemptLog:
         sa = self._sas.get(unique_id)
         if sa is None or sa.attempt is None:
             return
-        asked = [fact for fact in (*sa.attempt.first, *sa.attempt.last) if isinstance(fact, negotiation.Retransmits)]
-        if asked and asked[-1].sender == "us":
-            sa.attempt.add(dataclasses.replace(asked[-1], at=at, gave_up=True))
+        retransmits = [
+            fact for fact in (*sa.attempt.first, *sa.attempt.last) if isinstance(fact, negotiation.Retransmits)
+        ]
+        if retransmits and retransmits[-1].sender == "us":
+            sa.attempt.add(dataclasses.replace(retransmits[-1], at=at, gave_up=True))
             sa.attempt.end(at, "no_answer")
             self._kept.changed(sa.attempt)
 

@@ -32,8 +32,8 @@ class KeptAttempts:
             return False
         self._peers = now
         self._views.clear()
-        for gone in self._named.keys() - peers.keys():
-            del self._named[gone]
+        for connection_id in self._named.keys() - peers.keys():
+            del self._named[connection_id]
         return True
 
     def is_of_stranger(self, attempt: OpenAttempt) -> bool:

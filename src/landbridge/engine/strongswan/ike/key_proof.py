@@ -51,8 +51,8 @@ class Keys:
 
 
 def keys(config: messages.DesiredConfig, secrets: Iterable[str], sas: Iterable[state.IkeSa]) -> Keys:
-    held = tuple(secret for secret in secrets if fingerprints.secret_of(secret) == config.secret_id)
-    return Keys(config, held, tuple(sas))
+    held_secrets = tuple(secret for secret in secrets if fingerprints.secret_of(secret) == config.secret_id)
+    return Keys(config, held_secrets, tuple(sas))
 
 
 def new_name(config: messages.DesiredConfig, sas: Iterable[state.IkeSa]) -> str:
@@ -89,7 +89,7 @@ def _rename(keys: Keys, psk: model.Secret) -> Iterator[steps.IkeStep]:
         name = fingerprints.loaded_after(name, max(last, keys.last_before))
     if name not in keys.held:
         yield steps.LoadSecret(config.connection_id, name, config.owners, psk)
-    yield from (steps.UnloadSecret(config.connection_id, held) for held in keys.held if held != name)
+    yield from (steps.UnloadSecret(config.connection_id, secret) for secret in keys.held if secret != name)
 
 
 def _prove_v1(keys: Keys, trying: list[state.IkeSa], recently_tried: frozenset[str]) -> Iterator[steps.IkeStep]:

@@ -199,9 +199,11 @@ def proved(progress: Progress, match: re.Match[str], kept: dict[str, Any]) -> Fa
 
 def other_identity(progress: Progress, match: re.Match[str], kept: dict[str, Any]) -> Fact:
     groups = match.groupdict()
-    wanted = identities.identity(match["wanted"], groups.get("wanted_type"))
-    got = identities.identity(groups["got"], groups.get("got_type")) if groups.get("got") else progress.proved or wanted
-    return negotiation.PeerIdentity(**kept, got=got, wanted=wanted)
+    expected = identities.identity(match["wanted"], groups.get("wanted_type"))
+    identity = (
+        identities.identity(groups["got"], groups.get("got_type")) if groups.get("got") else progress.proved or expected
+    )
+    return negotiation.PeerIdentity(**kept, got=identity, wanted=expected)
 
 
 # -- keys and methods -------------------------------------------------------------------------------------------------
@@ -282,7 +284,7 @@ def rekey_failed(_: Progress, match: re.Match[str], kept: dict[str, Any]) -> Fac
 
 def selectors(ours: str, theirs: str) -> Make:
     def make(_: Progress, match: re.Match[str], kept: dict[str, Any]) -> Fact:
-        asked = negotiation.Selectors(local=_nets(match[ours]), remote=_nets(match[theirs]))
-        return negotiation.SelectorsRefused(**kept, asked=(asked,))
+        selectors = negotiation.Selectors(local=_nets(match[ours]), remote=_nets(match[theirs]))
+        return negotiation.SelectorsRefused(**kept, asked=(selectors,))
 
     return make

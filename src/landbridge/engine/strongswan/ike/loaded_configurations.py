@@ -50,5 +50,5 @@ class LoadedConfigurations:
 
     def keep(self, connection_ids: Collection[str]) -> None:
         """Forgets all other connections."""
-        for gone in self._of.keys() - connection_ids:
-            del self._of[gone]
+        for connection_id in self._of.keys() - connection_ids:
+            del self._of[connection_id]

@@ -13,7 +13,7 @@ from landbridge.engine.strongswan.ike.state import IkeState, parse_conns, parse_
 def observe(
     folder: Path,
     waiting: unanswered_requests.UnansweredRequests,
-    said: attempts.AttemptLog,
+    log: attempts.AttemptLog,
     recently_initiated: Collection[str],
 ) -> IkeState:
     """Raises OSError, or one of `vici_protocol.PROTOCOL_ERRORS`, when a charon is there but does not answer: that is not the same as
@@ -28,7 +28,7 @@ def observe(
         conns, secrets, sas = vici_session.list_loaded(connection)
     ends, ike_sas = parse_ends(conns), parse_sas(sas)
     waiting.keep(frozenset(sa.unique_id for sa in ike_sas))
-    seen = IkeState(
+    state = IkeState(
         alive=True,
         **_of(start),
         conns=parse_conns(conns),
@@ -37,9 +37,9 @@ def observe(
         recently_initiated=frozenset(recently_initiated),
         unanswered=waiting.seconds({sa.unique_id for sa in ike_sas if sa.negotiating}),
     )
-    said.observe(seen, ends)
+    log.observe(state, ends)
     return dataclasses.replace(
-        seen, attempts=said.attempts(), strangers=said.strangers(), unknown_lines=said.unknown_lines
+        state, attempts=log.attempts(), strangers=log.strangers(), unknown_lines=log.unknown_lines
     )
 
 

@@ -208,14 +208,14 @@ def due_observations(
     """
     sas = state.by_connection(current.sas)
     for position, config in enumerate(configs):
-        held = sas[config.connection_id]
-        if not config.initiates and _may_ask(config, held):
+        held_sas = sas[config.connection_id]
+        if not config.initiates and _may_ask(config, held_sas):
             yield SETTLING
-        yield from redundant_sas.due_observations(config, held)
-        yield from moved_children.due_observations(config, held)
+        yield from redundant_sas.due_observations(config, held_sas)
+        yield from moved_children.due_observations(config, held_sas)
         if prove_pfs:
-            yield from pfs_proof.due_observations(config, position, held)
-        yield from (left for sa in held if (left := _seconds_left(sa, config, current)) is not None and left > 0)
+            yield from pfs_proof.due_observations(config, position, held_sas)
+        yield from (left for sa in held_sas if (left := _seconds_left(sa, config, current)) is not None and left > 0)
 
 
 def _may_ask(config: messages.DesiredConfig, sas: list[state.IkeSa]) -> bool:

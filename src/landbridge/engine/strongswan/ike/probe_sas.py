@@ -105,12 +105,12 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
     time.sleep(EVENT_DELAY)
     with _Session(folder) as charon_:
         try:
-            answer, asked = _ask_in_each(charon_, question, own, on_load)
+            answer, requested = _ask_in_each(charon_, question, own, on_load)
             is_for_everything = own["local_ts"] == own["remote_ts"] == _EVERYTHING
             if answer.notify in _SELECTORS_REFUSED and question.asks_for_selectors and not is_for_everything:
                 wide = own | {"local_ts": _EVERYTHING, "remote_ts": _EVERYTHING}
                 narrowed, more = _ask_in_each(charon_, question, wide, on_load)
-                answer, asked = (narrowed if narrowed.outcome == "chosen" else answer), asked + more
+                answer, requested = (narrowed if narrowed.outcome == "chosen" else answer), requested + more
         finally:
             probe = fingerprints.identity_probe(config.connection_id)
             try:
@@ -119,7 +119,7 @@ def ask_phase_2(folder: Path, question: Question, on_load: OnLoad) -> tuple[mode
             finally:
                 time.sleep(EVENT_DELAY)
                 on_load(steps.LoadConn(config.connection_id, config.conn))
-    return answer, asked
+    return answer, requested
 
 
 def _ask_in_each(
@@ -153,7 +153,7 @@ def _ask_for_child(
         charon_.ask("terminate", {"child-id": sa.unique_id, "force": "yes", "timeout": DELETE_TIMEOUT})
     if is_up and installed:
         return _taken(
-            installed[0], asked=negotiation.Selectors(local=tuple(own["local_ts"]), remote=tuple(own["remote_ts"]))
+            installed[0], requested=negotiation.Selectors(local=tuple(own["local_ts"]), remote=tuple(own["remote_ts"]))
         )
     notify = _notify(lines)
     return model.ProbePhase2(outcome="refused" if notify else "silent", notify=notify)
@@ -170,13 +170,13 @@ def _esp(group: str, *, is_v1: bool) -> Iterator[str]:
         yield f"{'-'.join(_GCM)}{suffix}"
 
 
-def _taken(child: state.Child, asked: negotiation.Selectors) -> model.ProbePhase2:
+def _taken(child: state.Child, requested: negotiation.Selectors) -> model.ProbePhase2:
     (proposal,) = proposals.parse(child.proposal)
     agreed = negotiation.Selectors(local=child.local_ts, remote=child.remote_ts)
     return model.ProbePhase2(
         outcome="chosen",
         proposal=dataclasses.replace(proposal, groups=proposal.groups or ("none",)),
-        selectors=agreed if agreed != asked else None,
+        selectors=agreed if agreed != requested else None,
     )
 
 

@@ -70,14 +70,14 @@ def intended(desired: model.DesiredGateway, spec: model.DesiredConnection) -> It
 
 def missing(intended: Iterable[Pair], sas: Iterable[tuple[tuple[str, ...], tuple[str, ...]]]) -> Iterator[Pair]:
     """The pairs that no CHILD_SA carries completely. `sas`: (local, remote) selectors of each CHILD_SA, as charon writes them."""
-    there = [(local, remote) for locals_, remotes in sas for local in locals_ for remote in remotes]
-    exact = set(there)
+    present = [(local, remote) for locals_, remotes in sas for local in locals_ for remote in remotes]
+    exact = set(present)
     if (str(EVERYTHING), str(EVERYTHING)) in exact:
         return
     for pair in intended:
         if (str(pair.local), str(pair.remote)) in exact:
             continue
-        if not any(_covers(local, pair.local) and _covers(remote, pair.remote) for local, remote in there):
+        if not any(_covers(local, pair.local) and _covers(remote, pair.remote) for local, remote in present):
             yield pair
 
 

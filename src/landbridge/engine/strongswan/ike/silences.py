@@ -10,9 +10,9 @@ class Silence:
     def __init__(self) -> None:
         self._since = math.inf
 
-    def begin(self, asked: float) -> None:
+    def begin(self, asked_at: float) -> None:
         """Begins a silence: the question that was sent at this time is not answered yet."""
-        self._since = min(self._since, asked)
+        self._since = min(self._since, asked_at)
 
     def end(self) -> None:
         """Ends the silence after an answer."""

@@ -83,5 +83,5 @@ class UnansweredRequests:
     def keep(self, unique_ids: frozenset[str]) -> None:
         """Forgets all other IKE_SAs: they are gone."""
         with self._lock:
-            for gone in self._requests.keys() - unique_ids:
-                del self._requests[gone]
+            for unique_id in self._requests.keys() - unique_ids:
+                del self._requests[unique_id]

@@ -169,8 +169,8 @@ def check_move(gateway_id: str, underlay: str | None, link: str, kind: str) -> N
         namespace.read(underlay, lambda read: _check_parent(read, parent, "bridge" if how == "bridge" else ""))
     ours = namespace.read(names.namespace(gateway_id), lambda read: read.link(name=link))
     if ours is not None and ours.kind == "veth":
-        there = namespace.read(underlay, lambda read: read.link(ifindex=ours.parent))
-        if there is None or there.kind != "veth" or there.parent != ours.ifindex:
+        observed_link = namespace.read(underlay, lambda read: read.link(ifindex=ours.parent))
+        if observed_link is None or observed_link.kind != "veth" or observed_link.parent != ours.ifindex:
             place = f"network namespace {underlay}" if underlay else "machine's own network namespace"
             raise OSError(f"its other end is not in the {place}; `landbridge engine stop` takes it down")
 

@@ -145,16 +145,16 @@ class Reader:
 
     def output_link(self, address: str) -> int:
         """Index of the link through which packets for the address leave; 0 when they cannot leave."""
-        asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
-        answer = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
+        request = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
+        answer = self._request(_ROUTE, request + _attribute(1, socket.inet_aton(address)), _NO_WAY)
         return _route(answer).link if answer else 0
 
     def route_get(self, address: str) -> tuple[Route, bool] | None:
         """The route that packets for the address take, with the block that it is for, and whether they stay on this machine; None
         when they cannot go.
         """
-        asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, _WHOLE_ROUTE)
-        answer = self._request(_ROUTE, asked + _attribute(1, socket.inet_aton(address)), _NO_WAY)
+        request = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, _WHOLE_ROUTE)
+        answer = self._request(_ROUTE, request + _attribute(1, socket.inet_aton(address)), _NO_WAY)
         return (_route(answer), answer[7] == _LOCAL) if answer else None
 
     def ensure_address(self, link: int, host: str, length: int) -> None:
@@ -225,9 +225,9 @@ def firewall_tables(is_wanted: Callable[[str], object]) -> dict[tuple[str, str],
     """
     with Reader(_NETFILTER) as read:
         listed = [(body[0], _attributes(body, 4)[1]) for body in read.dump(_TABLES, bytes(4))]
-        wanted = [table for table in listed if is_wanted(_string(table[1]))]
-        chains = read.dump(_CHAINS, bytes(4)) if wanted else []
-        return {(_FAMILIES[table[0]], _string(table[1])): _chains(read, table, chains) for table in wanted}
+        tables = [table for table in listed if is_wanted(_string(table[1]))]
+        chains = read.dump(_CHAINS, bytes(4)) if tables else []
+        return {(_FAMILIES[table[0]], _string(table[1])): _chains(read, table, chains) for table in tables}
 
 
 def _chains(read: Reader, table: tuple[int, bytes], listed: list[bytes]) -> Chains:

@@ -21,9 +21,9 @@ def load(table: str | None, owner: str = "", *, learned: Iterable[tuple[str, str
     """Puts the table (None: nothing) in place of the owner's older ones, in the namespace of the calling thread. `learned`: (interface,
     network) of its sets.
     """
-    gone = [f"delete table {kind} {old}" for kind, old in _read(netlink.firewall_generation(), owner)]
+    deletions = [f"delete table {kind} {old}" for kind, old in _read(netlink.firewall_generation(), owner)]
     added = _additions(firewall.table_name(table), learned) if table else ()
-    _nft("-f", "-", text="\n".join([*gone, table or "", *added]))
+    _nft("-f", "-", text="\n".join([*deletions, table or "", *added]))
 
 
 def load_learned(table: str, links: Iterable[str], learned: Iterable[tuple[str, str]]) -> None:
@@ -133,8 +133,8 @@ def stands() -> bool:
     return bool(netlink.firewall_tables(lambda name: name.startswith(firewall.PREFIX)))
 
 
-def _nft_json(*what: str) -> list[Any]:
-    listed: list[Any] = json.loads(_nft("-j", *what))["nftables"]
+def _nft_json(*arguments: str) -> list[Any]:
+    listed: list[Any] = json.loads(_nft("-j", *arguments))["nftables"]
     return listed
 
 

@@ -207,7 +207,7 @@ def learned_mtus(snapshot: netlink.Snapshot) -> dict[str, int]:
 
 def flush(name: str) -> None:
     """Forgets the SAs and policies of a charon that is gone: a new one knows nothing of them and would not end them."""
-    for what in ("state", "policy"):
-        done = subprocess.run(["ip", "-n", name, "xfrm", what, "flush"], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    for kind in ("state", "policy"):
+        done = subprocess.run(["ip", "-n", name, "xfrm", kind, "flush"], capture_output=True, text=True, check=False)  # noqa: S603, S607
         if done.returncode:
-            raise OSError(f"ip xfrm {what} flush: {done.stderr.strip()}")
+            raise OSError(f"ip xfrm {kind} flush: {done.stderr.strip()}")
