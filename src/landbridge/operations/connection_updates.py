@@ -104,7 +104,7 @@ def _merge(
     """The connection as it would be after the change, and the facts about it. The facts leave the connection out of its neighbours, and
     treat its gateway as ACTIVE and not full.
     """
-    row, peer, _ = store.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
+    row, peer, peer_seq = store.ends(tx, call.project_id, connection.gateway_id, connection.customer_gateway_id)
     if row is None:
         raise RuntimeError("a connection without its gateway")
     carrying = rules.GatewayFacts(gateway=row.gateway, status="ACTIVE", connections=0)
@@ -113,12 +113,13 @@ def _merge(
     merged = update_rules.merge(change, connection, psk, rules.ends(present, facts), row.gateway.local_subnets)
     peer_id = fields.lower_id(merged.customer_gateway_id) or ""
     if peer_id != connection.customer_gateway_id:
-        facts = dataclasses.replace(facts, customer_gateway=customer_gateways.find(tx, call.project_id, peer_id))
+        _, peer, peer_seq = store.ends(tx, call.project_id, connection.gateway_id, peer_id)
+        facts = dataclasses.replace(facts, customer_gateway=peer)
     if _may_clash_by_psk(connection, merged, psk, facts):
         other_key = connections.find_other_key(tx, call, row, merged, facts, connection.id)
         facts = dataclasses.replace(facts, other_key=other_key)
     blocks = rules.tunnel_blocks(merged, update_rules.generated(connection))
-    near = connections.neighbours(tx, row, facts, rules.identity(merged, facts), blocks)
+    near = store.neighbours(tx, row.seq, peer_seq, rules.identity(merged, facts), blocks)
     return merged, dataclasses.replace(
         facts, neighbours=tuple(neighbour for neighbour in near if neighbour.id != connection.id)
     )

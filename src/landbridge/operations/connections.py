@@ -136,7 +136,10 @@ def prepare(tx: Transaction, call: Call, request: model.ConnectionRequest) -> Pr
     identity = rules.identity(request, facts)
     if row is not None:
         blocks = rules.tunnel_blocks(request, generated)
-        facts = _with_neighbours(tx, call, row, request, facts, identity, blocks)
+        near = connections.neighbours(tx, row.seq, peer_seq, identity, blocks)
+        by_address = rules.picks_key_by_address(request, facts)
+        other_key = find_other_key(tx, call, row, request, facts) if by_address else None
+        facts = dataclasses.replace(facts, neighbours=near, other_key=other_key)
     quota = quotas.check(tx, call, "vpn_connection")
     call.refuse([*rules.check(request, facts, generated), *quota])
     if row is None or peer is None or peer_seq is None:
@@ -184,29 +187,6 @@ def _gateway_facts(row: gateways.GatewayRow | None) -> rules.GatewayFacts | None
         connections=row.connections,
         next_if_id=row.next_if_id,
     )
-
-
-def _with_neighbours(
-    tx: Transaction,
-    call: Call,
-    row: gateways.GatewayRow,
-    request: model.ConnectionRequest,
-    facts: rules.ConnectionFacts,
-    identity: str,
-    blocks: tuple[int, ...],
-) -> rules.ConnectionFacts:
-    """The facts, with the other connections of the gateway that may clash with the requested connection."""
-    near = neighbours(tx, row, facts, identity, blocks)
-    other_key = find_other_key(tx, call, row, request, facts) if rules.picks_key_by_address(request, facts) else None
-    return dataclasses.replace(facts, neighbours=near, other_key=other_key)
-
-
-def neighbours(
-    tx: Transaction, row: gateways.GatewayRow, facts: rules.ConnectionFacts, identity: str, blocks: tuple[int, ...]
-) -> tuple[model.Neighbour, ...]:
-    """The connections of the gateway that may clash with the requested one."""
-    peer_id = facts.customer_gateway.id if facts.customer_gateway else ""
-    return connections.neighbours(tx, row.seq, peer_id, identity, blocks)
 
 
 def find_other_key(

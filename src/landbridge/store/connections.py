@@ -103,14 +103,15 @@ _NEIGHBOURS = Statement(
     .select_from(_connection.join(_customer_gateway, _customer_gateway.c.seq == _connection.c.customer_gateway_seq))
     .where(
         or_(
-            and_(_connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.customer_gateway_seq == _PEER),
-            and_(
-                _connection.c.gateway_seq == bindparam("gateway_seq"), _connection.c.identity == bindparam("identity")
-            ),
-            and_(
-                _connection.c.gateway_seq == bindparam("gateway_seq"),
-                _connection.c.tunnel_block.in_([bindparam(f"block_{n}") for n in range(BLOCKS_ASKED)]),
-            ),
+            *(
+                and_(_connection.c.gateway_seq == bindparam("gateway_seq"), clash)
+                for clash in (
+                    _connection.c.customer_gateway_seq == bindparam("customer_gateway_seq"),
+                    _connection.c.identity == bindparam("identity"),
+                    # each block alone: for a list SQLite builds a table at every run
+                    *(_connection.c.tunnel_block == bindparam(f"block_{n}") for n in range(BLOCKS_ASKED)),
+                )
+            )
         )
     )
 )
@@ -320,12 +321,12 @@ def ends(
 
 
 def neighbours(
-    tx: Transaction, gateway_seq: int, customer_gateway_id: str, identity: str, blocks: tuple[int, ...]
+    tx: Transaction, gateway_seq: int, customer_gateway_seq: int | None, identity: str, blocks: tuple[int, ...]
 ) -> tuple[model.Neighbour, ...]:
     """Connections of the gateway that share the customer gateway, the identity on the wire, or one of up to 3 /30s."""
     parameters = {f"block_{n}": blocks[n] if n < len(blocks) else None for n in range(BLOCKS_ASKED)}
     rows = tx.all(
-        _NEIGHBOURS, gateway_seq=gateway_seq, customer_gateway_id=customer_gateway_id, identity=identity, **parameters
+        _NEIGHBOURS, gateway_seq=gateway_seq, customer_gateway_seq=customer_gateway_seq, identity=identity, **parameters
     )
     return tuple(
         model.Neighbour(
