@@ -246,16 +246,16 @@ def _check_private(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[
 def _check_private_addresses(
     request: model.GatewayRequest, facts: SiteFacts, allowed: tuple[str, str]
 ) -> Iterator[model.Violation]:
-    first, two = request.access_private_ip_1, request.access_private_ip_2
+    first, second = request.access_private_ip_1, request.access_private_ip_2
     names = ("access_private_ip_1", "access_private_ip_2")
-    for (field, given), (other_field, other) in itertools.permutations(zip(names, (first, two), strict=True)):
+    for (field, given), (other_field, other) in itertools.permutations(zip(names, (first, second), strict=True)):
         if given is None and other is not None:
             yield model.Violation(field, f"must be given with {other_field}", "both or neither")
         elif given is not None:
             yield from _check_private_address(field, given, facts, allowed)
-    if first is not None and first == two:
+    if first is not None and first == second:
         yield model.Violation("access_private_ip_2", "is the same as access_private_ip_1", "two different addresses")
-    if first is None and two is None and len(_free_private(facts, allowed)) < ENDPOINTS:
+    if first is None and second is None and len(_free_private(facts, allowed)) < ENDPOINTS:
         wrong = "no address is free to choose from"
         yield model.Violation("access_private_ip_1", wrong, f"two free addresses of {'-'.join(allowed)}")
 
@@ -313,11 +313,16 @@ def _check_public(request: model.GatewayRequest, facts: SiteFacts) -> Iterator[m
     for field, eip in requested:
         if eip is not None:
             yield from _check_eip(field, eip, request, facts)
-    (_, first), (field, two) = requested
-    if first is not None and two is not None and first.id is not None and first.id.lower() == (two.id or "").lower():
+    (_, first), (field, second) = requested
+    if (
+        first is not None
+        and second is not None
+        and first.id is not None
+        and first.id.lower() == (second.id or "").lower()
+    ):
         yield model.Violation(f"{field}.id", "is the EIP of the other endpoint too", "two different EIPs")
     uplinks = {
-        eip.uplink for eip in facts.site.eips for asks in (first, two) if asks and eip.id == (asks.id or "").lower()
+        eip.uplink for eip in facts.site.eips for asks in (first, second) if asks and eip.id == (asks.id or "").lower()
     }
     if len(uplinks) > 1:
         yield model.Violation(
@@ -432,13 +437,13 @@ def complete(
 
 
 def _private_endpoints(request: model.GatewayRequest, facts: SiteFacts) -> tuple[model.Endpoint, model.Endpoint]:
-    first, two = request.access_private_ip_1, request.access_private_ip_2
-    if first is None or two is None:
+    first, second = request.access_private_ip_1, request.access_private_ip_2
+    if first is None or second is None:
         network = facts.site.network(_access_network_id(request))
         if network is None or network.gateway_addresses is None:
             raise ValueError("a private gateway without addresses should have been refused")
-        first, two = _free_private(facts, network.gateway_addresses)
-    return model.Endpoint(number=1, address=first), model.Endpoint(number=2, address=two)
+        first, second = _free_private(facts, network.gateway_addresses)
+    return model.Endpoint(number=1, address=first), model.Endpoint(number=2, address=second)
 
 
 def _public_endpoints(
@@ -461,5 +466,5 @@ def _public_endpoints(
             bandwidth_size=given.bandwidth_size or allowed_values.FLAVORS[flavor].bandwidth,
         )
 
-    (_, first), (_, two) = _eips(request)
-    return endpoint(1, first), endpoint(2, two)
+    (_, first), (_, second) = _eips(request)
+    return endpoint(1, first), endpoint(2, second)

@@ -154,16 +154,16 @@ def _text(value: object) -> str:
 
 
 def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Iterator[model.Violation]:
-    first, two = present.endpoints
+    first, second = present.endpoints
     private = present.network_type == "private"
     fixed = [(field, getattr(rest, field), getattr(present, field), CANNOT_CHANGE) for field in _FIXED]
     fixed += [
         ("ip_version", rest.ip_version, "ipv4", CANNOT_CHANGE),
         ("flavor", rest.flavor, present.flavor, "leave it out; update-specification changes it"),
         ("access_private_ip_1", rest.access_private_ip_1, first.address if private else None, CANNOT_CHANGE),
-        ("access_private_ip_2", rest.access_private_ip_2, two.address if private else None, CANNOT_CHANGE),
+        ("access_private_ip_2", rest.access_private_ip_2, second.address if private else None, CANNOT_CHANGE),
     ]
-    for name, older, endpoint in (("eip1", "master_eip", first), ("eip2", "slave_eip", two)):
+    for name, older, endpoint in (("eip1", "master_eip", first), ("eip2", "slave_eip", second)):
         for field in (name, older):
             requested: model.EipRequest = getattr(rest, field) or model.EipRequest()
             changes = f"leave it out; eip_id_{endpoint.number} changes it"
@@ -183,7 +183,7 @@ def _check_fixed(rest: model.GatewayRequest, present: model.VpnGateway) -> Itera
 def complete(request: model.GatewayChange, present: model.VpnGateway, site: model.Site) -> model.VpnGateway:
     """The updated gateway, still with the old time of update. Call it only when `check` found no violation."""
     eips = {eip.id: eip for eip in site.eips}
-    first, two = (
+    first, second = (
         endpoint if eip_id is None else _moved(endpoint, eips[eip_id.lower()])
         for _, endpoint, eip_id in _asked_eips(request, present)
     )
@@ -191,7 +191,7 @@ def complete(request: model.GatewayChange, present: model.VpnGateway, site: mode
         present,
         name=request.name or present.name,
         local_subnets=request.local_subnets or present.local_subnets,
-        endpoints=(first, two),
+        endpoints=(first, second),
         policy_template=_template(request, present),
     )
 

@@ -54,10 +54,14 @@ def _overlaps(connection: model.Connection, others: Iterable[model.Connection]) 
         theirs = [claim for claim in _claims(other) if _meets(spans, claim.destination)]
         if other.endpoint != connection.endpoint and _packets(ours) == _packets(_claims(other)):
             continue
-        hit = next(((claim, two) for claim in ours for two in theirs if claim.overlaps(two)), None)
+        hit = next(
+            ((claim, other_claim) for claim in ours for other_claim in theirs if claim.overlaps(other_claim)), None
+        )
         if hit is not None:
-            claim, two = hit
-            text = f"{claim.destination} overlaps with {two.destination} of connection {other.id} ({other.name})"
+            claim, other_claim = hit
+            text = (
+                f"{claim.destination} overlaps with {other_claim.destination} of connection {other.id} ({other.name})"
+            )
             yield model.Warning(claim.field, f"{text}: {_consequence(connection, other)}")
 
 

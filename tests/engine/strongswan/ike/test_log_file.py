@@ -182,6 +182,7 @@ def test_a_log_that_is_gone_for_good_is_said(path: Path, log: log_file.LogFile):
         log.keep_up()
 
 
+@pytest.mark.process
 def test_a_file_is_the_log_of_the_process_that_writes_to_it(path: Path, log: log_file.LogFile):
     with path.open("a") as out, subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=out) as writer:
         assert log.is_open_in(writer.pid)

@@ -258,6 +258,7 @@ def test_a_charon_is_told_once_to_make_a_log_that_is_missing(
         ears.subscription.log.close()
 
 
+@pytest.mark.process
 def test_the_lines_of_a_charon_that_writes_to_another_file_come_as_events(
     ears: Ears, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
