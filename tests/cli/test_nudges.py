@@ -85,6 +85,7 @@ def test_nobody_who_hears_is_no_error(pipe: tuple[int, int]):
     workers.send_nudge(_ids(3), pipe[1])
 
 
+@pytest.mark.process
 def test_a_process_that_reads_nothing_holds_up_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A signal handler calls `request_stop`: it never waits, and it may be called again."""
     (tmp_path / "deaf.py").write_text("import time\ntime.sleep(600)\n")

@@ -8,10 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from landbridge.wire import body
-from tests.conftest import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.process
-PATIENCE = PATIENCE_SECONDS * 1000
 #: What axe holds pages against: WCAG 2.2, levels A and AA, and what its authors call good practice.
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 #: What differs between the colour schemes and the widths of a page.
@@ -54,7 +52,7 @@ def test_the_overview_refreshes_itself_and_leaves_typed_text_alone(reader: Any, 
     search = page.get_by_role("searchbox")
     search.press_sequentially("berl")
     reader.api.simulate(overview["up"]["id"], "down:proposal")
-    expect(page.get_by_role("status")).to_have_text("13 of 16 tunnels up, 3 down", timeout=PATIENCE)
+    expect(page.get_by_role("status")).to_have_text("13 of 16 tunnels up, 3 down")
     expect(page.get_by_role("row", name="tunnel-up")).to_contain_text("no phase 1 proposal fits both sides")
     expect(search).to_be_focused()
     expect(search).to_have_value("berl")
@@ -89,9 +87,9 @@ def test_updates_can_be_paused(reader: Any):
     expect(button).to_have_attribute("aria-pressed", "true")
     page.clock.run_for(60_000)
     assert asked == []
-    with page.expect_response(lambda answer: answer.status in (200, 304), timeout=PATIENCE):
+    with page.expect_response(lambda answer: answer.status in (200, 304)):
         button.click()
-    with page.expect_response(lambda answer: answer.status == 304, timeout=PATIENCE):
+    with page.expect_response(lambda answer: answer.status == 304):
         page.clock.run_for(5_000)
 
 
@@ -161,7 +159,7 @@ def test_a_tunnel_is_mended_from_its_page(reader: Any, overview: Any):
     page.get_by_role("button", name="Change").click()
     expect(page.get_by_text("The connection is changed.")).to_be_visible()
     reader.api.simulate(overview["down"]["id"], None)
-    expect(page.locator(".sum")).to_have_text("ACTIVE", timeout=PATIENCE)
+    expect(page.locator(".sum")).to_have_text("ACTIVE")
     expect(page.get_by_text("Nothing is wrong.")).to_be_visible()
     page.get_by_label("Device", exact=True).select_option("strongswan")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -187,10 +185,10 @@ def test_a_gateway_is_created_changed_and_deleted_with_a_keyboard(reader: Any):
     """Every step by labels, Enter and Tab alone, as a screen reader offers them."""
     page = reader.open("/new-gateway")
     page.get_by_label("Name", exact=True).fill("berlin hq")
-    expect(page.locator("#verdict")).to_contain_text("1 field is not right yet", timeout=PATIENCE)
+    expect(page.locator("#verdict")).to_contain_text("1 field is not right yet")
     page.get_by_label("Name", exact=True).fill("berlin")
     page.get_by_label("Local subnets").fill("10.77.0.0/24")
-    expect(page.locator("#verdict")).to_have_text("The rules allow this VPN gateway", timeout=PATIENCE)
+    expect(page.locator("#verdict")).to_have_text("The rules allow this VPN gateway")
     page.get_by_role("button", name="Create the VPN gateway").press("Enter")
     expect(page.get_by_text("VPN gateway berlin is created.")).to_be_visible()
     page.get_by_role("link", name="Tags", exact=True).nth(1).press("Enter")
@@ -229,7 +227,7 @@ def test_rows_are_selected_with_a_keyboard_and_a_refresh_leaves_them_selected(re
     expect(chosen).to_have_text("1 selected")
     assert everything.evaluate("box => box.indeterminate")
     new = reader.api.connection(reader.api.gateway(), name="tunnel-new", peer_subnets=["172.31.0.0/24"])
-    expect(page.get_by_label("Select tunnel-new")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_label("Select tunnel-new")).to_be_visible()
     expect(page.get_by_label("Select tunnel-new")).not_to_be_checked()
     expect(page.get_by_label("Select tunnel-up")).to_be_checked()
     expect(chosen).to_have_text("1 selected")
@@ -254,7 +252,7 @@ def test_two_clicks_on_create_make_one_key(reader: Any, chromium: Any, scripts: 
     page.goto(f"{reader.api.http.base_url}/console/{reader.api.project_id}/keys")
     before = page.locator("tbody tr").count()
     page.get_by_role("button", name="Create a key").dblclick()
-    expect(page.get_by_role("heading", name="A new key with the role reader")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="A new key with the role reader")).to_be_visible()
     assert page.locator("tbody tr").count() == before + 1
     page.reload()
     assert page.locator("tbody tr").count() == before + 1
@@ -274,7 +272,7 @@ def test_a_form_that_is_too_large_stays_in_the_browser(reader: Any):
     large.fill("")
     page.get_by_label("Address or identity").fill("198.51.100.78")
     page.get_by_role("button", name="Create the customer gateway").click()
-    expect(page.get_by_role("heading", name="kept", level=1)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="kept", level=1)).to_be_visible()
 
 
 def test_the_secret_of_a_new_key_is_copied(reader: Any):

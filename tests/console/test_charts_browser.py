@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from landbridge import config, data_folder
 from landbridge.model.samples import EchoSample, Sample
 from landbridge.operations import sampler
-from tests.console.test_browser import OF_A_SCHEME, PATIENCE, RULES
+from tests.console.test_browser import OF_A_SCHEME, RULES
 
 pytestmark = pytest.mark.process
 #: Megabits a second of the minutes 30 to 2 ago, with a gap and a time down.
@@ -68,7 +68,7 @@ def test_charts_are_drawn_and_refresh_themselves(reader: Any, server: Any, conne
     expect(page.get_by_role("region", name="Values of the last hour").get_by_role("row").nth(1)).to_be_visible()
     _store(server, connection["id"], {1: Sample(60_000, 60_000, 90_000_000, 0)})
     reader.api.simulate(connection["id"], "active")  # an event of the audit trail, which changes the page's tag
-    expect(page.locator("#chart-throughput")).to_contain_text("at most 12 Mbit/s", timeout=PATIENCE)
+    expect(page.locator("#chart-throughput")).to_contain_text("at most 12 Mbit/s")
     expect(page.get_by_role("region", name="Values of the last hour")).to_be_visible()
 
 

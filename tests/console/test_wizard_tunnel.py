@@ -44,7 +44,7 @@ def test_from_the_sign_in_to_a_tunnel_that_pings_and_from_a_fault_to_its_end(cas
     _fill(page, case)
     _check_accessible(page)
     page.get_by_role("button", name="Create the connection").click()
-    expect(page.locator("#wait")).to_contain_text("Waiting for the device", timeout=PATIENCE)
+    expect(page.locator("#wait")).to_contain_text("Waiting for the device")
     case.connection_id = page.url.rpartition("/")[2]
     shown = case.testbed.api.get(f"/v5/{{project}}/vpn-connection/{case.connection_id}")["vpn_connection"]
     case.customer_gateway_id = shown["cgw_id"]
@@ -56,7 +56,7 @@ def test_from_the_sign_in_to_a_tunnel_that_pings_and_from_a_fault_to_its_end(cas
     page.get_by_role("link", name="watch the tunnel").click()
     case.device.start()
     case.device.load_text(printed)
-    expect(page.locator("#wait")).to_contain_text("The tunnel is up", timeout=PATIENCE)
+    expect(page.locator("#wait")).to_contain_text("The tunnel is up")
     assert sites.ping(case.device.host, case.testbed.vpc_address)
 
     key = printed.partition("secret = ")[2].split('"')[1]
@@ -64,7 +64,7 @@ def test_from_the_sign_in_to_a_tunnel_that_pings_and_from_a_fault_to_its_end(cas
     case.device.restart()
     case.device.load_text(printed.replace(key, OTHER))
     wait = page.locator("#wait")
-    expect(wait).to_contain_text("psk_mismatch", timeout=PATIENCE)
+    expect(wait).to_contain_text("psk_mismatch")
     expect(wait).to_contain_text("To do:")
     _check_accessible(page)
 
@@ -72,7 +72,7 @@ def test_from_the_sign_in_to_a_tunnel_that_pings_and_from_a_fault_to_its_end(cas
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("New pre-shared key").fill(OTHER)
     page.get_by_role("button", name="Change").click()
-    expect(page.locator(".sum")).to_have_text("ACTIVE", timeout=PATIENCE)
+    expect(page.locator(".sum")).to_have_text("ACTIVE")
     assert sites.ping(case.device.host, case.testbed.vpc_address)
     assert messages == []
     page.context.close()
@@ -83,15 +83,15 @@ def _fill(page: Any, case: Any) -> None:
     page.get_by_label("VPN gateway and endpoint").select_option(index=1)
     page.get_by_label("Customer gateway", exact=True).select_option("new")
     page.get_by_label("Address or identity").fill("198.51.100.300")
-    expect(page.get_by_label("Address or identity")).to_have_accessible_description(NO_ADDRESS, timeout=PATIENCE)
+    expect(page.get_by_label("Address or identity")).to_have_accessible_description(NO_ADDRESS)
     page.get_by_label("Address or identity").fill(case.address)
     page.get_by_label("bgp", exact=True).check()
-    expect(page.get_by_label("(NQA)")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_label("(NQA)")).to_have_count(0)
     page.get_by_label("static").check()
     subnets = page.get_by_label("Subnets behind the device")
     subnets.fill("10.0.0.5/24")
-    expect(page.get_by_text("10.0.0.5/24 has host bits set")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("10.0.0.5/24 has host bits set")).to_be_visible()
     expect(subnets).to_be_focused()
     subnets.fill(case.words["lan"])
     page.get_by_role("button", name="Generate").click()
-    expect(page.locator("#verdict")).to_contain_text("The rules allow this connection", timeout=PATIENCE)
+    expect(page.locator("#verdict")).to_contain_text("The rules allow this connection")

@@ -243,6 +243,7 @@ def test_a_wrong_master_key_is_one_finding(folder: Path):
     assert findings(folder) == ["sealed_key fingerprint-key: the master key does not fit this database"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("words", [("db", "check"), ("keys", "list"), ("serve",)])
 def test_a_missing_master_key_is_told_and_none_is_made(
     words: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
@@ -254,6 +255,7 @@ def test_a_missing_master_key_is_told_and_none_is_made(
     assert not (folder / "master.key").exists()
 
 
+@pytest.mark.process
 def test_a_lost_database_is_not_replaced_by_an_empty_one(folder: Path, capsys: pytest.CaptureFixture[str]):
     (folder / "landbridge.db").unlink()
     assert main.main(["serve", "--data", str(folder), "--listen", "127.0.0.1:0", "--engine", "none"]) == 1

@@ -14,6 +14,7 @@ import pytest
 
 from tests.durability.conftest import ALONE, RUN, TWO, Server, peer, tunnel
 
+pytestmark = pytest.mark.process
 CALLERS = 8
 ROUNDS = 6
 TRACED = "fdatasync,fsync,pwrite64,write,writev,sendto,sendmsg"

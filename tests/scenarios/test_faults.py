@@ -32,7 +32,7 @@ sys.exit(main.main())
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def tunnel() -> Iterator[Any]:
     """A service that calls a look old after 2 s and replaces no charon that hangs, and one tunnel: (world, service, connection id)."""
     with pytest.MonkeyPatch.context() as patch, sites.World() as world:

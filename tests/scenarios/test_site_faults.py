@@ -19,11 +19,17 @@ HOST = "192.168.44.10"
 PATIENCE = 60
 
 
-@pytest.fixture(scope="module")
-def tunnel() -> Iterator[Any]:
+@contextlib.contextmanager
+def _serving() -> Iterator[Any]:
     """A service with one tunnel: (world, service, connection id)."""
     with sites.World() as world, demo.serving(world, **demo.STEADY) as service:
         yield world, service, demo.build_tunnel(service, world)
+
+
+@pytest.fixture(scope="module")
+def tunnel() -> Iterator[Any]:
+    with _serving() as made:
+        yield made
 
 
 @contextlib.contextmanager
@@ -140,8 +146,12 @@ def test_an_underlay_that_is_not_there_stops_a_start_and_no_tunnel(tunnel: Any) 
         service.start()
 
 
-def test_what_was_deleted_goes_though_the_site_file_lost_the_gateway(tunnel: Any) -> None:
-    world, service, connection_id = tunnel
+def test_what_was_deleted_goes_though_the_site_file_lost_the_gateway() -> None:
+    with _serving() as (world, service, connection_id):
+        _delete_without_the_gateway(world, service, connection_id)
+
+
+def _delete_without_the_gateway(world: sites.World, service: demo.Service, connection_id: str) -> None:
     known = service.credentials
     with _site_with(service, _faulty(service.site.read_text(), "eip", "")):
         url = f"{service.credentials['endpoint']}/v5/{known['project_id']}/vpn-connection/{connection_id}"
