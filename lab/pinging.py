@@ -11,9 +11,6 @@ from pathlib import Path
 
 from lab import sites
 
-#: How often a test tries to lose nothing while SAs are replaced. Userland charon drops packets from the moment on at which a thread begins to remove
-#: an SA until it is removed, and a busy machine may let this thread wait. What is wrong loses packets each time.
-TRIES = 3
 #: Pings a second, unless a caller says otherwise.
 RATE = 10
 
