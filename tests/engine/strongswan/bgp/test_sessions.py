@@ -316,6 +316,7 @@ def test_a_bird_that_is_stopped_says_so_and_takes_its_routes_along(bed: Bed):
     bird.stop(bed.folder, bed.gateway)
     assert bed.routes() == ""
     assert "shutdown" in bed.devices["up"].tell("show protocols")
+    bird.start(bed.folder, bed.gateway, wanted().text, daemon.AS_CHILDREN, died=False)  # for the tests that come later
 
 
 @contextlib.contextmanager
